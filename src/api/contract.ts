@@ -1,0 +1,87 @@
+import type { FieldError } from '#machinery/status';
+import type { KubeObject } from '#machinery/meta';
+
+/** A kind of the API and where it is served. Plain data, so that kinds met at run time (custom resources) are made the same way. */
+export interface Kind<T = KubeObject> {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  /** The plural in the path: "pods". */
+  readonly resource: string;
+  readonly namespaced: boolean;
+  /** "v1", "apps/v1". */
+  readonly apiVersion: string;
+  /** Never set: it carries the type of the kind's objects. */
+  readonly type?: T;
+}
+
+/** What a strategy may know about the request it serves. */
+export interface StrategyContext {
+  /** Milliseconds since 1970. */
+  now: number;
+  /** The one who asks: some strategies stamp it (CertificateSigningRequest). */
+  user: { name: string; uid?: string; groups: readonly string[]; extra?: Record<string, string[]> };
+}
+
+/** One column of `kubectl get`. upstream: pkg/printers/internalversion/printers.go. */
+export interface Column<T> {
+  name: string;
+  type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  format?: string;
+  /** 0: always shown; 1: with -o wide. Default 0. */
+  priority?: number;
+  /** The cell for one object; `now` in milliseconds since 1970 for ages. Default for the column Name: metadata.name. */
+  cell(object: T, now: number): string | number | boolean | null;
+}
+
+/**
+ * What the tables cannot say about one kind: defaults, validation, strategies, columns. One file a kind, `src/api/<group>/<kind>.ts`,
+ * listed in `src/api/rules.ts`. Every function is pure but for the first argument where it says that this may be changed.
+ * Objects given for change are private copies; `old` is stored and read-only.
+ * The generic registry does what all kinds share (metadata, generation, resourceVersion, managed fields): a kind says only what differs.
+ */
+export interface KindRules<T extends KubeObject = KubeObject> {
+  kind: Kind<T>;
+  /** Fills in what the client left out. Changes `object`. Runs on every decode of a request body and on reading the store. upstream: pkg/apis/<group>/v1/defaults.go. */
+  applyDefaults?(object: T): void;
+  /** Changes `object`: drops the status and whatever a client may not set. upstream: strategy.go. */
+  prepareForCreate?(object: T, context: StrategyContext): void;
+  /** Changes `object`: restores from `old` what this update may not touch (status). */
+  prepareForUpdate?(object: T, old: T, context: StrategyContext): void;
+  validate?(object: T): FieldError[];
+  /** Runs beside metadata validation. Includes validate's rules where upstream does. */
+  validateUpdate?(object: T, old: T): FieldError[];
+  /** Whole metadata.name check. Default: DNS-1123 subdomain. */
+  validateName?(name: string, prefix: boolean): string[];
+  /** Rules of the subresources that write a part of the object: status, scale (generic), approval, finalize, ephemeralcontainers, resize. */
+  subresources?: Record<
+    string,
+    {
+      /** Changes `object`: restores from `old` all that this subresource may not touch. Default for status: everything but status and managedFields. */
+      prepareForUpdate?(object: T, old: T, context: StrategyContext): void;
+      validateUpdate?(object: T, old: T): FieldError[];
+    }
+  >;
+  /** Texts for Warning headers. */
+  warnings?(object: T, old?: T): string[];
+  /** Whether `metadata.generation` counts changes outside metadata and status. Default: true where the type has a spec and a status. */
+  generation?: boolean;
+  /** PUT to a name that does not exist creates it. Default false. */
+  allowCreateOnUpdate?: boolean;
+  /** PUT without resourceVersion is allowed. Default true. */
+  allowUnconditionalUpdate?: boolean;
+  /**
+   * Decides on graceful deletion: the grace period in seconds with which the object stays until its owner removes it, or 0 to remove it
+   * now. Absent: removed at once. Given the period asked for (undefined: none asked). upstream: RESTGracefulDeleteStrategy.
+   */
+  gracePeriod?(object: T, asked: number | undefined): number;
+  /** Columns after Name; Age is added last unless `columns` names it. Default: Name and Age. */
+  columns?: Column<T>[];
+  /** Field selectors beyond metadata.name and metadata.namespace. */
+  selectableFields?: Record<string, (object: T) => string>;
+  /** Where the scale subresource finds things (paths without leading dot: "spec.replicas"). */
+  scale?: { specReplicas: string; statusReplicas: string; selector(object: T): string };
+}
+
+/** Identity for inference: `export const podRules = defineKind<Pod>({ kind: Pod, … })`. */
+export const defineKind = <T extends KubeObject>(rules: KindRules<T>): KindRules<T> => rules;

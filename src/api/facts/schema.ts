@@ -1,0 +1,38 @@
+import table from './schema.json' with { type: 'json' };
+
+/** One field of a type. */
+export interface FieldFact {
+  /** 'string' | 'bytes' | 'int32' | 'int64' | 'double' | 'boolean' | 'any', or the name of a type in the schema; "[]x" for a list inside a map. */
+  type: string;
+  repeated?: boolean;
+  /** A map from strings to `type`. */
+  map?: boolean;
+  /** The protobuf field number. */
+  number?: number;
+  /** The protobuf numbers of the messages that the field sits in on the wire where JSON has it inline (outermost first). */
+  inline?: number[];
+  /** The protobuf scalar, where it differs from what JSON suggests. */
+  wire?: string;
+  required?: boolean;
+  default?: unknown;
+  format?: string;
+  enum?: string[];
+  listType?: 'atomic' | 'set' | 'map';
+  listMapKeys?: string[];
+  mapType?: 'atomic' | 'granular';
+  /** "merge", "replace", "retainKeys", joined by commas. */
+  patchStrategy?: string;
+  patchMergeKey?: string;
+}
+
+export interface TypeFact {
+  fields?: Record<string, FieldFact>;
+  /** For types that are one JSON value: 'string', 'object', 'any'. */
+  scalar?: string;
+  format?: string;
+  mapType?: 'atomic' | 'granular';
+  gvks?: { group: string; version: string; kind: string }[];
+}
+
+/** Every type by its published name ("io.k8s.api.core.v1.Pod"). */
+export const schema = table as Record<string, TypeFact>;

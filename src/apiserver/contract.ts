@@ -1,0 +1,153 @@
+/**
+ * The API server's inner contracts. The way of a request, in process or over HTTP, is always:
+ * authentication → audit → flow control → impersonation → authorization → admission → registry → store.
+ */
+import type { Kind, KindRules } from '#api';
+import type { ResourceFact } from '#api/facts';
+import type { Client, Informers } from '#client';
+import type { KubeObject } from '#machinery/meta';
+import type { Clock, Random } from '#machinery/clock';
+import type { Log } from '#machinery/log';
+
+export interface UserInfo {
+  name: string;
+  uid?: string;
+  groups: readonly string[];
+  extra?: Record<string, string[]>;
+}
+
+/** What a request asks for. upstream: apiserver/pkg/endpoints/request RequestInfo. */
+export interface RequestInfo {
+  isResourceRequest: boolean;
+  path: string;
+  /** get, list, watch, create, update, patch, delete, deletecollection, proxy, connect; the lower-cased method for other paths. */
+  verb: string;
+  group: string;
+  version: string;
+  resource: string;
+  subresource: string;
+  namespace: string;
+  name: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+}
+
+/** Where credentials are read from. Header names are lower case. */
+export interface Credentials {
+  headers: Record<string, string | string[] | undefined>;
+  /** DER of the verified client certificate chain, leaf first; absent without one. */
+  certificate?: Uint8Array;
+  /** Query token of WebSocket clients (protocol base64url.bearer.authorization.k8s.io.<token>) is put into headers.authorization before. */
+}
+
+/** Undefined: these credentials are not mine. Throws StatusError Unauthorized where they are but are bad. */
+export type Authenticator = (credentials: Credentials) => Promise<UserInfo | undefined> | UserInfo | undefined;
+
+export interface AuthorizationAttributes {
+  user: UserInfo;
+  info: RequestInfo;
+}
+
+export interface Decision {
+  verdict: 'allow' | 'deny' | 'no-opinion';
+  /** For 'allow': which rule (the flow and audit show it). For the others: why not. */
+  reason: string;
+}
+
+export type Authorizer = (attributes: AuthorizationAttributes) => Decision | Promise<Decision>;
+
+export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+
+/** upstream: apiserver/pkg/admission Attributes. */
+export interface AdmissionAttributes {
+  operation: Operation;
+  kind: Kind;
+  /** The subresource, "" for the resource itself. */
+  subresource: string;
+  namespace: string;
+  /** May be empty while generateName is not yet resolved. */
+  name: string;
+  /** A private copy that mutating plugins change in place (or replace). Undefined for DELETE. */
+  object: KubeObject | undefined;
+  /** Stored state; read-only. Undefined for CREATE. */
+  oldObject: KubeObject | undefined;
+  /** The request's options object (CreateOptions, DeleteOptions, PodExecOptions, …). */
+  options: Record<string, unknown>;
+  dryRun: boolean;
+  user: UserInfo;
+  warn(text: string): void;
+  annotate(key: string, value: string): void;
+}
+
+/** One admission plugin. `admit` mutates, `validate` only looks; both throw a StatusError to refuse. Run in the order of admission/index.ts. */
+export interface AdmissionPlugin {
+  name: string;
+  handles(attributes: AdmissionAttributes): boolean;
+  admit?(attributes: AdmissionAttributes): void | Promise<void>;
+  validate?(attributes: AdmissionAttributes): void | Promise<void>;
+}
+
+/** What admission plugins, authorizers and special registries are made from. */
+export interface ServerDependencies {
+  /** In process, as system:apiserver in system:masters: walks the request path, but never recurses into the caller's plugin. */
+  client: Client;
+  informers: Informers;
+  clock: Clock;
+  random: Random;
+  log: Log;
+}
+
+export type AdmissionPluginFactory = (dependencies: ServerDependencies & { authorizer: Authorizer }) => AdmissionPlugin;
+
+/** What the registry needs to know about one served resource: from the facts tables for built-in kinds, from a CRD for custom ones. */
+export interface ServedResource {
+  fact: ResourceFact;
+  kind: Kind;
+  rules: KindRules;
+  /** The key prefix in the store: "/registry/pods/", "/registry/services/specs/". Then <namespace>/<name> or <name>. */
+  storagePrefix: string;
+  /** The version objects are stored in, where it is not the served one (autoscaling/v2 for HPA …). */
+  storageKind: Kind;
+}
+
+/** An object in the watch cache: decoded (frozen under test) and, made once when first needed, its JSON bytes with resourceVersion in them. */
+export interface CachedObject {
+  readonly key: string;
+  readonly object: KubeObject;
+  readonly revision: number;
+  /** JSON of `object`, encoded once. */
+  bytes(): Uint8Array;
+  /** Encodings other than JSON (protobuf), kept beside it, made once by `encode`. */
+  encoded(mediaType: string, encode: (object: KubeObject) => Uint8Array): Uint8Array;
+}
+
+export interface CacheEvent {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  /** The new state; for DELETED the last state, with the deletion's resourceVersion. */
+  current: CachedObject;
+  /** What it replaced: filters need it to turn a change into an ADDED or DELETED for a selector. */
+  previous: CachedObject | undefined;
+  revision: number;
+}
+
+/**
+ * Per resource: current objects with their bytes, and a window of past events. Fed by a store watch; on embedded stores that happens
+ * inside the commit, so that a write's own cache entry is there before its promise resolves.
+ */
+export interface WatchCache {
+  /** Everything up to this revision has been applied. */
+  readonly revision: number;
+  readonly synced: Promise<void>;
+  /** Resolves when `revision` is reached; rejects with StatusError Timeout ("Too large resource version") after 3 s. */
+  waitFor(revision: number): Promise<void>;
+  get(key: string): CachedObject | undefined;
+  /** A snapshot in key order of what is under `prefix`; stays as it is while writes go on. */
+  list(prefix: string): { items: CachedObject[]; revision: number };
+  /**
+   * Events after `revision` under `prefix`, first those in the window, then live ones, in order, in batches of one turn of the loop.
+   * Throws StatusError Expired when the window no longer reaches back ("too old resource version: x (y)").
+   * A watcher whose sink answers false is cut.
+   */
+  watch(prefix: string, revision: number, sink: (events: readonly CacheEvent[]) => boolean | void): { stop(): void };
+  close(): Promise<void>;
+}

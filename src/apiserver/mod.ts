@@ -1,0 +1,6 @@
+/**
+ * The API server: the only part that talks to the store; everybody else, in this process or out of it, meets here.
+ * Steps of the pod's way: "requested", "authorized", "admitted", "stored". Upstream counterpart: kube-apiserver.
+ * Invariant: no request, in process or over HTTP, skips authorization or admission. Read first: contract.ts.
+ */
+export * from './contract.ts';

@@ -1,0 +1,6 @@
+/**
+ * The pod's way as data: its steps are named once, here; log lines, spans, metrics, `coxswain flow`, the console and the docs derive from them.
+ * May be imported by every part. Invariant: a pod that becomes Ready has walked exactly the steps that are not optional, in this order.
+ */
+export { steps } from './steps.ts';
+export type { Step, StepId } from './steps.ts';
