@@ -1,0 +1,7 @@
+/**
+ * Encodings: the Protocol Buffers wire format and table-driven codecs on it; JSON and YAML as the API reads them.
+ * Upstream counterpart: apimachinery/pkg/runtime/serializer. Read first: wire.ts, messages.ts.
+ */
+export { messageCodec } from './messages.ts';
+export type { MessageCodec, MessageField, MessageTable } from './messages.ts';
+export { WireReader, WireWriter, wireTypes } from './wire.ts';
