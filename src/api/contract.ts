@@ -64,8 +64,11 @@ export interface KindRules<T extends KubeObject = KubeObject> {
   >;
   /** Texts for Warning headers. */
   warnings?(object: T, old?: T): string[];
-  /** Whether `metadata.generation` counts changes outside metadata and status. Default: true where the type has a spec and a status. */
-  generation?: boolean;
+  /**
+   * Whether `metadata.generation` counts changes outside metadata and status. Default: true where the type has a spec and a status.
+   * A function says for one update whether it counts (a Deployment's generation counts its annotations too); generation then starts at 1.
+   */
+  generation?: boolean | ((object: T, old: T) => boolean);
   /** PUT to a name that does not exist creates it. Default false. */
   allowCreateOnUpdate?: boolean;
   /** PUT without resourceVersion is allowed. Default true. */
@@ -75,7 +78,7 @@ export interface KindRules<T extends KubeObject = KubeObject> {
    * now. Absent: removed at once. Given the period asked for (undefined: none asked). upstream: RESTGracefulDeleteStrategy.
    */
   gracePeriod?(object: T, asked: number | undefined): number;
-  /** Columns after Name; Age is added last unless `columns` names it. Default: Name and Age. */
+  /** Columns after Name; Age is added last unless `columns` names it. A list that names Name is whole: nothing is added. Default: Name and Age. */
   columns?: Column<T>[];
   /** Field selectors beyond metadata.name and metadata.namespace. */
   selectableFields?: Record<string, (object: T) => string>;
