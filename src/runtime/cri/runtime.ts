@@ -1,0 +1,49 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { RuntimeError } from '../contract.ts';
+import type { Runtime } from '../contract.ts';
+import { connectCri } from './connection.ts';
+
+const run = promisify(execFile);
+
+/** A CRI runtime behind a unix socket: containerd, or CRI-O. `name` is what container ids are prefixed with ("containerd"). */
+export async function criRuntime(socketPath: string): Promise<Runtime> {
+  const connection = await connectCri(socketPath);
+  const version = await connection.runtime.version({});
+  const name = version.runtimeName ?? 'cri';
+  const close = (): Promise<void> => {
+    connection.close();
+    return Promise.resolve();
+  };
+  return {
+    name,
+    runtime: connection.runtime,
+    images: connection.images,
+    async stream(url) {
+      const { remoteCommand } = await import('./streaming.ts');
+      return remoteCommand(url);
+    },
+    async forward(url) {
+      const { portForwarder } = await import('./streaming.ts');
+      return portForwarder(url);
+    },
+    async load(archivePath) {
+      if (name !== 'containerd')
+        throw new RuntimeError('unimplemented', `Cannot load an archive into ${name}: only containerd is supported`);
+      try {
+        const { stdout } = await run('ctr', ['--address', socketPath, '--namespace', 'k8s.io', 'images', 'import', archivePath], {
+          maxBuffer: 16 * 1024 * 1024,
+        });
+        return [...stdout.matchAll(/unpacking (\S+)/g)].map((match) => match[1]!);
+      } catch (error) {
+        throw new RuntimeError(
+          'unknown',
+          `Cannot load ${archivePath}: ${((error as { stderr?: string }).stderr ?? (error as Error).message).trim()}`,
+          { cause: error },
+        );
+      }
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
