@@ -33,6 +33,11 @@ export interface Transport {
    * Ends when the signal aborts, the server ends it (timeout) or an ERROR event comes.
    */
   watch(call: Omit<ApiCall, 'verb' | 'body' | 'patchType'>, sink: (event: WatchEvent) => void): Promise<WatchHandle>;
+  /**
+   * GET of a path that is no resource: discovery ("/apis", "/apis/apps/v1"), "/version", "/openapi/v3". The decoded JSON.
+   * Who asks for discovery without it reads the built-in tables and the CustomResourceDefinitions instead.
+   */
+  raw?(path: string, signal?: AbortSignal): Promise<unknown>;
 }
 
 export interface WatchEvent<T = KubeObject> {
@@ -172,5 +177,4 @@ export interface EventRecorder {
     message: string,
     fieldPath?: string,
   ): void;
-  /** The same recorder speaking for another component or host. */
 }
