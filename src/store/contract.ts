@@ -116,6 +116,8 @@ export interface Watch {
   /** Resolves when cancelled; rejects with StoreError 'compacted' when the start revision is gone, or with the back end's failure. */
   readonly done: Promise<void>;
   cancel(): void;
+  /** Asks for a progress batch (no events) now, once everything before it has been delivered. */
+  progress(): void;
 }
 
 export interface Lease {

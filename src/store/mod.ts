@@ -1,6 +1,9 @@
 /**
  * The store: a revisioned key-value store with etcd's semantics, on which everything the API server knows is kept.
- * Step of the pod's way: "stored". Upstream counterpart: etcd. Read first: contract.ts; then memory/, the plainest back end.
+ * Step of the pod's way: "stored". Upstream counterpart: etcd. Read first: contract.ts; then mvcc/store.ts, which memory/ and lmdb/ share.
  * Invariants: revisions only grow; acknowledged means durable; a watcher misses nothing and sees nothing twice.
  */
 export * from './contract.ts';
+export { covers, prefixEnd, prefixRange } from './key-range.ts';
+export { memoryStore } from './memory/mod.ts';
+export { SortedMap } from './sorted-map.ts';

@@ -1,0 +1,53 @@
+/**
+ * The records in the order of their revisions, from the last compaction on: what a watch of the past is answered from.
+ * Invariant: modRevision never falls from one record to the next; no record is from before `compactRevision`.
+ */
+import type { Record } from './record.ts';
+
+export class History {
+  #records: Record[] = [];
+  #start = 0;
+
+  append(record: Record): void {
+    this.#records.push(record);
+  }
+
+  /** Takes back the newest. */
+  remove(record: Record): void {
+    if (this.#records.at(-1) !== record)
+      throw new Error(`Cannot take back ${record.key}@${record.modRevision}: it is not the newest record`);
+    this.#records.pop();
+  }
+
+  /** The place of the first record at or after `revision`; places go stale when something is dropped or taken back. */
+  place(revision: number): number {
+    let low = this.#start;
+    let high = this.#records.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#records[middle]!.modRevision < revision) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  get(place: number): Record | undefined {
+    return this.#records[place];
+  }
+
+  get length(): number {
+    return this.#records.length - this.#start;
+  }
+
+  /** Drops up to `limit` records from before `revision` and returns them. */
+  drop(revision: number, limit: number): Record[] {
+    const end = Math.min(this.place(revision), this.#start + limit);
+    const dropped = this.#records.slice(this.#start, end);
+    this.#start = end;
+    if (this.#start > 1024 && this.#start * 2 > this.#records.length) {
+      this.#records = this.#records.slice(this.#start);
+      this.#start = 0;
+    }
+    return dropped;
+  }
+}

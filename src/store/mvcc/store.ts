@@ -1,0 +1,437 @@
+/**
+ * The store in this process: an index of keys, a history of records, leases and watchers, on a backing that makes it durable or on none.
+ * upstream: etcd server/storage/mvcc/watchable_store.go, kvstore.go.
+ *
+ * Transactions are evaluated at once, one after the other, on the newest state, and wait in `#waiting` until a write has made them
+ * durable (group commit: one write takes all that wait). Reads and watchers see the *visible* state only. A 'deferred' transaction
+ * becomes visible as soon as all before it are, and is written with the next group or after a moment.
+ *
+ *   revision   1 .. 7 | 8 (deferred)  | 9  10 | 11
+ *              durable| visible, not  | being | waiting for
+ *                     | yet written   | written | the next write
+ * Invariant: visible ≤ newest; records after visible are exactly those of `#waiting`, so a failed write can take them back.
+ */
+import type { Clock, Random, Timer } from '#machinery/clock';
+import { StoreError } from '../contract.ts';
+import type {
+  KeyValue,
+  Lease,
+  Leases,
+  Operation,
+  RangeRequest,
+  RangeResult,
+  Store,
+  StoreEvent,
+  TxnRequest,
+  TxnResult,
+  Watch,
+  WatchBatch,
+  WatchRequest,
+} from '../contract.ts';
+import type { Backing, Recovered } from './backing.ts';
+import * as errors from './errors.ts';
+import { History } from './history.ts';
+import { KeyIndex } from './key-index.ts';
+import { LeaseTable } from './leases.ts';
+import type { LeaseEntry } from './leases.ts';
+import { readRange } from './range.ts';
+import { noValue } from './record.ts';
+import type { Record, WholeRecord } from './record.ts';
+import { evaluate, undo } from './transaction.ts';
+import type { Limits } from './transaction.ts';
+import { Watchers } from './watchers.ts';
+
+export interface MvccOptions {
+  clock: Clock;
+  /** Picks lease ids. */
+  random: Random;
+  limits?: Partial<Limits>;
+  /** Milliseconds of silence after which a watcher that asked for it gets a progress batch. Default 10 minutes, as etcd. */
+  progressInterval?: number;
+  /** Milliseconds that a deferred write may wait for company. Default 100. */
+  deferral?: number;
+}
+
+interface Waiting {
+  revision: number;
+  changes: Record[];
+  deferred: boolean;
+  granted?: { id: number; ttl: number };
+  revoked?: LeaseEntry;
+  done(): void;
+  fail(error: unknown): void;
+}
+
+/** Records looked at by one step of a compaction. */
+const compactionStep = 500;
+
+export class MvccStore implements Store {
+  readonly embedded = true;
+  readonly leases: Leases;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #limits: Limits;
+  readonly #deferral: number;
+  readonly #backing: Backing | undefined;
+  readonly #index = new KeyIndex();
+  readonly #history = new History();
+  readonly #table = new LeaseTable();
+  readonly #watchers: Watchers;
+  /** The revision of the newest transaction, visible or not. */
+  #newest = 1;
+  #visible = 1;
+  #compacted = 0;
+  /** Not yet visible, in order. The first `#writing` of them are in the write under way. */
+  #waiting: Waiting[] = [];
+  /** Visible, not yet written, in order. */
+  #unwritten: Waiting[] = [];
+  #write: Promise<void> | undefined;
+  #scheduled = false;
+  #deferralTimer: Timer | undefined;
+  #leaseTimer: Timer | undefined;
+  #leaseTimerAt = Infinity;
+  #compaction: Promise<void> = Promise.resolve();
+  #compacting = false;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: MvccOptions, backing?: Backing, recovered?: Recovered) {
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#limits = { maxOperations: 10_000, maxRequestBytes: 1.5 * 1024 * 1024, ...options.limits };
+    this.#deferral = options.deferral ?? 100;
+    this.#backing = backing;
+    const source = {
+      history: this.#history,
+      revision: () => this.#visible,
+      compactRevision: () => this.#compacted,
+      event: (record: Record): StoreEvent => ({ type: record.version === 0 ? 'delete' : 'put', keyValue: this.#view(record, false) }),
+      previous: (record: Record): KeyValue | undefined => {
+        const before = this.#index.before(record);
+        return before && this.#view(before, false);
+      },
+    };
+    this.#watchers = new Watchers(source, options.clock, options.progressInterval ?? 600_000);
+    this.leases = {
+      grant: (ttl, id = 0) => this.#grant(ttl, id),
+      revoke: (id) => this.#revoke(id),
+      keepAlive: (id) => this.#keepAlive(id),
+      timeToLive: (id, keys) => this.#timeToLive(id, keys),
+      list: () => Promise.resolve(this.#table.ids()),
+    };
+    if (recovered) this.#recover(recovered);
+  }
+
+  revision(): Promise<number> {
+    return Promise.resolve(this.#visible);
+  }
+
+  compactRevision(): number {
+    return this.#compacted;
+  }
+
+  range(request: RangeRequest): Promise<RangeResult> {
+    try {
+      return Promise.resolve(this.read(request));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** What `range` resolves to, at once. */
+  read(request: RangeRequest): RangeResult {
+    if (this.#closed) throw errors.closed();
+    const revision = request.revision || this.#visible;
+    if (revision > this.#visible) throw errors.futureRevision();
+    if (revision < this.#compacted) throw errors.compacted();
+    return readRange(this.#index, request, revision, this.#visible, this.#view);
+  }
+
+  txn(request: TxnRequest): Promise<TxnResult> {
+    try {
+      if (this.#closed) throw errors.closed();
+      const { result, changes } = this.#evaluate(request);
+      if (this.#visible === this.#newest && changes.length === 0) return Promise.resolve(result);
+      const committed = this.#commit(changes, request.durability === 'deferred' || changes.length === 0);
+      return committed ? committed.then(() => result) : Promise.resolve(result);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  watch(request: WatchRequest, sink: (batch: WatchBatch) => void): Watch {
+    if (this.#closed) throw errors.closed();
+    return this.#watchers.add(request, sink);
+  }
+
+  async compact(revision: number): Promise<void> {
+    if (this.#closed) throw errors.closed();
+    if (revision <= this.#compacted) throw errors.compacted();
+    if (revision > this.#visible) throw errors.futureRevision();
+    await this.#backing?.compact(revision);
+    if (revision <= this.#compacted) return;
+    this.#compacted = revision;
+    if (this.#compacting) return;
+    this.#compacting = true;
+    this.#compaction = this.#reclaim().finally(() => (this.#compacting = false));
+    // A failure to free space is no failure to compact; the next compaction or opening tries again.
+    this.#compaction.catch(() => undefined);
+  }
+
+  /** Resolves when nothing waits to be written, deferred transactions included. */
+  async flush(): Promise<void> {
+    while (this.#write || this.#waiting.length > 0 || this.#unwritten.length > 0) {
+      this.#startWrite();
+      await this.#write;
+    }
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#leaseTimer?.cancel();
+    try {
+      await this.flush();
+    } finally {
+      this.#deferralTimer?.cancel();
+      this.#watchers.close();
+      await this.#compaction.catch(() => undefined);
+      await this.#backing?.close();
+    }
+  }
+
+  /** Bound, since it is handed on: a record as its readers get it. */
+  readonly #view = (record: Record, keysOnly: boolean): KeyValue => {
+    if (keysOnly) return { ...(record as WholeRecord), value: noValue };
+    return this.#backing ? this.#backing.view(record) : (record as WholeRecord);
+  };
+
+  #recover({ revision, compactRevision, records, leases }: Recovered): void {
+    this.#newest = this.#visible = revision;
+    this.#compacted = compactRevision;
+    const now = this.#clock.monotonic();
+    for (const { id, ttl } of leases) this.#table.add(id, ttl, now);
+    const superseded: Record[] = [];
+    for (const record of records) {
+      const before = this.#index.at(record.key, Infinity);
+      if (before) this.#table.detach(before.lease, record.key);
+      this.#table.attach(record.lease, record.key);
+      this.#index.append(record);
+      if (record.modRevision >= compactRevision) this.#history.append(record);
+      else if (before || record.version === 0) superseded.push(record);
+      if (record.modRevision >= compactRevision && before && before.modRevision < compactRevision) superseded.push(record);
+    }
+    // A compaction that was cut short by the end of the process is finished here.
+    const dropped = superseded.flatMap((record) => this.#index.compact(record.key, compactRevision));
+    if (dropped.length > 0) this.#compaction = this.#backing!.drop(dropped);
+    this.#compaction.catch(() => undefined);
+    this.#armLeases();
+  }
+
+  #evaluate(request: TxnRequest): { result: TxnResult; changes: Record[] } {
+    const evaluated = evaluate(
+      {
+        index: this.#index,
+        leases: this.#table,
+        view: this.#view,
+        limits: this.#limits,
+        revision: this.#newest,
+        compactRevision: this.#compacted,
+      },
+      request,
+    );
+    if (evaluated.changes.length > 0) {
+      this.#newest++;
+      for (const record of evaluated.changes) this.#history.append(record);
+    }
+    return evaluated;
+  }
+
+  /** Undefined where it is done already, else resolves when visible. */
+  #commit(changes: Record[], deferred: boolean, lease?: Pick<Waiting, 'granted' | 'revoked'>): Promise<void> | undefined {
+    const mayShow = this.#waiting.length === 0 && (deferred || !this.#backing);
+    if (mayShow) {
+      if (this.#backing)
+        this.#postpone({ revision: this.#newest, changes, deferred, done: () => undefined, fail: () => undefined, ...lease });
+      this.#visible = this.#newest;
+      if (changes.length > 0) this.#watchers.publish(changes);
+      return undefined;
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ revision: this.#newest, changes, deferred, done: resolve, fail: reject, ...lease });
+    if (!this.#scheduled && !this.#write) {
+      // All transactions of one turn of the loop go into one write.
+      this.#scheduled = true;
+      setImmediate(() => {
+        this.#scheduled = false;
+        this.#startWrite();
+      });
+    }
+    return promise;
+  }
+
+  #postpone(entry: Waiting): void {
+    if (entry.changes.length === 0 && !entry.granted && !entry.revoked) return;
+    this.#unwritten.push(entry);
+    this.#deferralTimer ??= this.#clock.setTimeout(() => {
+      this.#deferralTimer = undefined;
+      this.#startWrite();
+    }, this.#deferral);
+  }
+
+  #startWrite(): void {
+    if (this.#write || (this.#waiting.length === 0 && this.#unwritten.length === 0)) return;
+    this.#deferralTimer?.cancel();
+    this.#deferralTimer = undefined;
+    const early = this.#unwritten;
+    const group = this.#waiting.slice();
+    const all = [...early, ...group];
+    this.#unwritten = [];
+    const write = this.#backing!.write({
+      records: all.flatMap((entry) => entry.changes),
+      revision: all.at(-1)!.revision,
+      granted: all.flatMap((entry) => entry.granted ?? []),
+      revoked: all.flatMap((entry) => entry.revoked?.id ?? []),
+    });
+    this.#write = write.then(
+      () => this.#written(early, group),
+      (error: unknown) => this.#failed(early, error),
+    );
+  }
+
+  #written(early: Waiting[], group: Waiting[]): void {
+    this.#write = undefined;
+    this.#waiting.splice(0, group.length);
+    const shown = group.slice();
+    // Deferred transactions behind the group have nothing undurable before them any more.
+    while (this.#waiting[0]?.deferred) {
+      const entry = this.#waiting.shift()!;
+      shown.push(entry);
+      this.#postpone(entry);
+    }
+    if (this.#waiting.length > 0) this.#startWrite();
+    if (shown.length > 0) {
+      this.#visible = shown.at(-1)!.revision;
+      const records = shown.flatMap((entry) => entry.changes);
+      if (records.length > 0) this.#watchers.publish(records);
+    }
+    for (const entry of [...early, ...group]) for (const record of entry.changes) if (record.version > 0) record.value = undefined;
+    for (const entry of shown) entry.done();
+  }
+
+  /** Nothing of the write is there: what waited, and what was built on it, is taken back. What was visible stays and is tried again. */
+  #failed(early: Waiting[], error: unknown): void {
+    this.#write = undefined;
+    this.#unwritten = [...early, ...this.#unwritten];
+    const lost = this.#waiting.splice(0);
+    for (const entry of lost.toReversed()) {
+      if (entry.revoked) this.#table.restore(entry.revoked);
+      undo({ index: this.#index, leases: this.#table }, entry.changes);
+      for (const record of entry.changes.toReversed()) this.#history.remove(record);
+      if (entry.granted) this.#table.remove(entry.granted.id);
+    }
+    this.#newest = this.#visible;
+    const early0 = this.#unwritten[0];
+    if (early0 && !this.#closed && !this.#deferralTimer) this.#retryLater();
+    for (const entry of lost) entry.fail(error);
+    if (this.#closed) {
+      // Closing has to end: what could not be written now will not be.
+      this.#unwritten = [];
+      throw error;
+    }
+  }
+
+  #retryLater(): void {
+    this.#deferralTimer = this.#clock.setTimeout(() => {
+      this.#deferralTimer = undefined;
+      this.#startWrite();
+    }, 1000);
+  }
+
+  async #reclaim(): Promise<void> {
+    for (;;) {
+      const revision = this.#compacted;
+      const steps = this.#history.drop(revision, compactionStep);
+      if (steps.length === 0) return;
+      const dropped = steps.flatMap((record) => this.#index.compact(record.key, revision));
+      if (dropped.length > 0) await this.#backing?.drop(dropped);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async #grant(ttl: number, id: number): Promise<Lease> {
+    if (this.#closed) throw errors.closed();
+    if (!Number.isSafeInteger(ttl) || ttl <= 0) throw errors.leaseTtlTooSmall();
+    if (ttl > 9_000_000_000) throw errors.leaseTtlTooLarge();
+    if (id !== 0 && this.#table.has(id)) throw errors.leaseExists();
+    let chosen = id;
+    while (chosen === 0 || (id === 0 && this.#table.has(chosen))) chosen = Math.floor(this.#random.next() * 2 ** 53);
+    this.#table.add(chosen, ttl, this.#clock.monotonic());
+    await this.#commit([], true, { granted: { id: chosen, ttl } });
+    this.#armLeases();
+    return { id: chosen, ttl, remaining: ttl };
+  }
+
+  async #revoke(id: number): Promise<void> {
+    if (this.#closed) throw errors.closed();
+    const lease = this.#table.get(id);
+    if (!lease) throw errors.leaseNotFound();
+    const success = [...lease.keys].sort().map((key): Operation => ({ type: 'delete', key }));
+    const limits = { maxOperations: Infinity, maxRequestBytes: Infinity };
+    const state = { index: this.#index, leases: this.#table, view: this.#view, limits };
+    const { changes } = evaluate(
+      { ...state, revision: this.#newest, compactRevision: this.#compacted },
+      { compare: [], success, failure: [] },
+    );
+    if (changes.length > 0) {
+      this.#newest++;
+      for (const record of changes) this.#history.append(record);
+    }
+    this.#table.remove(id);
+    await this.#commit(changes, false, { revoked: lease });
+  }
+
+  async #keepAlive(id: number): Promise<Lease> {
+    const lease = this.#table.get(id);
+    if (!lease) throw errors.leaseNotFound();
+    lease.expiry = this.#clock.monotonic() + lease.ttl * 1000;
+    return { id, ttl: lease.ttl, remaining: lease.ttl };
+  }
+
+  async #timeToLive(id: number, keys = false): Promise<Lease> {
+    const lease = this.#table.get(id);
+    if (!lease) throw errors.leaseNotFound();
+    const remaining = Math.max(0, Math.ceil((lease.expiry - this.#clock.monotonic()) / 1000));
+    return { id, ttl: lease.ttl, remaining, ...(keys && { keys: [...lease.keys].sort() }) };
+  }
+
+  #armLeases(): void {
+    const next = this.#table.next();
+    if (next === undefined || next >= this.#leaseTimerAt || this.#closed) return;
+    this.#leaseTimer?.cancel();
+    this.#leaseTimerAt = next;
+    this.#leaseTimer = this.#clock.setTimeout(
+      () => {
+        this.#leaseTimerAt = Infinity;
+        for (const lease of this.#table.expired(this.#clock.monotonic())) this.#expire(lease);
+        this.#armLeases();
+      },
+      Math.max(0, next - this.#clock.monotonic()),
+    );
+  }
+
+  #expire(lease: LeaseEntry): void {
+    this.#revoke(lease.id).catch((error: unknown) => {
+      if (error instanceof StoreError && (error.code === 'closed' || error.code === 'lease-not-found')) return;
+      // Its keys could not be deleted (no space left): once more in a while.
+      lease.expiry = this.#clock.monotonic() + 1000;
+      this.#table.restore(lease);
+      this.#armLeases();
+    });
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * A map in key order: chunks of sorted keys, found by binary search. Insertion and deletion move at most one chunk
+ * (512 entries), so a million keys cost what a thousand do; a range touches only the chunks it covers.
+ *
+ * Worked example, chunks of at most 2: set a, c, e → [a c][e]; set b → [a] [b c] [e]; delete e → [a] [b c].
+ * Invariant: no chunk is empty; keys grow inside a chunk and from chunk to chunk.
+ */
+const limit = 512;
+
+interface Chunk<V> {
+  keys: string[];
+  values: V[];
+}
+
+export class SortedMap<V> {
+  #chunks: Chunk<V>[] = [];
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get(key: string): V | undefined {
+    const chunk = this.#chunks[this.#chunkOf(key)];
+    if (!chunk) return undefined;
+    const index = lowerBound(chunk.keys, key);
+    return chunk.keys[index] === key ? chunk.values[index] : undefined;
+  }
+
+  set(key: string, value: V): void {
+    const at = Math.max(0, this.#chunkOf(key));
+    const chunk = this.#chunks[at];
+    if (!chunk) {
+      this.#chunks.push({ keys: [key], values: [value] });
+      this.#size = 1;
+      return;
+    }
+    const index = lowerBound(chunk.keys, key);
+    if (chunk.keys[index] === key) {
+      chunk.values[index] = value;
+      return;
+    }
+    chunk.keys.splice(index, 0, key);
+    chunk.values.splice(index, 0, value);
+    this.#size++;
+    if (chunk.keys.length <= limit) return;
+    // Keys often come in ascending order: a chunk that overflows at its end leaves a full one behind.
+    const cut = index === chunk.keys.length - 1 && at === this.#chunks.length - 1 ? limit : limit >> 1;
+    this.#chunks.splice(at + 1, 0, { keys: chunk.keys.splice(cut), values: chunk.values.splice(cut) });
+  }
+
+  delete(key: string): boolean {
+    const at = this.#chunkOf(key);
+    const chunk = this.#chunks[at];
+    if (!chunk) return false;
+    const index = lowerBound(chunk.keys, key);
+    if (chunk.keys[index] !== key) return false;
+    this.#size--;
+    chunk.keys.splice(index, 1);
+    chunk.values.splice(index, 1);
+    if (chunk.keys.length === 0) {
+      this.#chunks.splice(at, 1);
+      return true;
+    }
+    // A chunk that has become small joins a small neighbour, so that many deletions don't leave crumbs.
+    const next = this.#chunks[at + 1];
+    if (next && chunk.keys.length + next.keys.length < limit >> 2) {
+      chunk.keys.push(...next.keys);
+      chunk.values.push(...next.values);
+      this.#chunks.splice(at + 1, 1);
+    }
+    return true;
+  }
+
+  clear(): void {
+    this.#chunks = [];
+    this.#size = 0;
+  }
+
+  /** Calls `visit` for each key in [from, end) in order, until it answers false. No `end`: to the last. The map must not change meanwhile. */
+  visit(from: string, end: string | undefined, visit: (value: V, key: string) => boolean | void): void {
+    let at = Math.max(0, this.#chunkOf(from));
+    const first = this.#chunks[at];
+    if (!first) return;
+    let index = lowerBound(first.keys, from);
+    for (; at < this.#chunks.length; at++, index = 0) {
+      const { keys, values } = this.#chunks[at]!;
+      const stop = end === undefined || keys[keys.length - 1]! < end ? keys.length : lowerBound(keys, end);
+      for (; index < stop; index++) if (visit(values[index]!, keys[index]!) === false) return;
+      if (stop < keys.length) return;
+    }
+  }
+
+  /** The values of the keys in [from, end), in key order, in an array of its own. */
+  values(from = '', end?: string): V[] {
+    let at = Math.max(0, this.#chunkOf(from));
+    const first = this.#chunks[at];
+    if (!first) return [];
+    const parts: V[][] = [];
+    let index = lowerBound(first.keys, from);
+    for (; at < this.#chunks.length; at++, index = 0) {
+      const { keys, values } = this.#chunks[at]!;
+      const stop = end === undefined || keys[keys.length - 1]! < end ? keys.length : lowerBound(keys, end);
+      parts.push(values.slice(index, stop));
+      if (stop < keys.length) break;
+    }
+    return parts.length === 1 ? parts[0]! : ([] as V[]).concat(...parts);
+  }
+
+  /** The last chunk whose first key is not after `key`; -1 where there is none. */
+  #chunkOf(key: string): number {
+    let low = 0;
+    let high = this.#chunks.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#chunks[middle]!.keys[0]! <= key) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+}
+
+/** The first index whose key is not before `key`. */
+function lowerBound(keys: readonly string[], key: string): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (keys[middle]! < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
