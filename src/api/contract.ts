@@ -57,7 +57,7 @@ export interface KindRules<T extends KubeObject = KubeObject> {
   subresources?: Record<
     string,
     {
-      /** Changes `object`: restores from `old` all that this subresource may not touch. Default for status: everything but status and managedFields. */
+      /** Changes `object`: restores from `old` all that this subresource may not touch. Default for status: everything but status and metadata. */
       prepareForUpdate?(object: T, old: T, context: StrategyContext): void;
       validateUpdate?(object: T, old: T): FieldError[];
     }

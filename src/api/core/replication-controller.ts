@@ -1,0 +1,49 @@
+/** upstream: pkg/registry/core/replicationcontroller/strategy.go. */
+import { ReplicationController } from '../facts/kinds.ts';
+import { defineKind } from '../contract.ts';
+import { ageColumn, containerColumns, formatLabels, integer, text } from '../columns.ts';
+import { keepSpec, keepStatus } from '../strategy.ts';
+import { defaultPodTemplate } from './pod-spec-defaults.ts';
+import { dropDisabledTemplateFields } from './pod-strategy.ts';
+
+function applyDefaults(controller: ReplicationController): void {
+  const spec = (controller.spec ??= {});
+  const labels = spec.template?.metadata?.labels;
+  if (labels) {
+    if (Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels };
+    if (Object.keys(controller.metadata?.labels ?? {}).length === 0) (controller.metadata ??= {}).labels = { ...labels };
+  }
+  spec.replicas ??= 1;
+  defaultPodTemplate(spec.template);
+}
+
+export const replicationControllerRules = defineKind<ReplicationController>({
+  kind: ReplicationController,
+  applyDefaults,
+  prepareForCreate: (controller) => {
+    controller.status = { replicas: 0 };
+    dropDisabledTemplateFields(controller.spec?.template);
+  },
+  prepareForUpdate: (controller, old) => {
+    keepStatus(controller, old);
+    dropDisabledTemplateFields(controller.spec?.template, old.spec?.template);
+  },
+  subresources: { status: { prepareForUpdate: keepSpec } },
+  columns: [
+    integer('Desired', (controller) => controller.spec?.replicas ?? 0),
+    integer('Current', (controller) => controller.status?.replicas ?? 0),
+    integer('Ready', (controller) => controller.status?.readyReplicas ?? 0),
+    ageColumn,
+    ...containerColumns<ReplicationController>((controller) => controller.spec?.template?.spec?.containers),
+    text('Selector', (controller) => formatLabels(controller.spec?.selector), 1),
+  ],
+  selectableFields: { 'status.replicas': (controller) => String(controller.status?.replicas ?? 0) },
+  scale: {
+    specReplicas: 'spec.replicas',
+    statusReplicas: 'status.replicas',
+    selector: (controller) => {
+      const selector = formatLabels(controller.spec?.selector);
+      return selector === '<none>' ? '' : selector;
+    },
+  },
+});

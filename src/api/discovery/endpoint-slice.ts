@@ -1,0 +1,36 @@
+/** upstream: pkg/registry/discovery/endpointslice/strategy.go. */
+import { EndpointSlice } from '../facts/kinds.ts';
+import { defineKind } from '../contract.ts';
+import { ageColumn, listWithMore, text } from '../columns.ts';
+import { equal } from '#machinery/meta';
+
+function applyDefaults(slice: EndpointSlice): void {
+  for (const port of slice.ports ?? []) {
+    port.name ??= '';
+    port.protocol ??= 'TCP';
+  }
+}
+
+/** The topology of old clients is not kept. */
+function dropDeprecatedTopology(slice: EndpointSlice, old?: EndpointSlice): void {
+  if (old && equal(old.endpoints, slice.endpoints)) return;
+  for (const endpoint of slice.endpoints ?? []) delete endpoint.deprecatedTopology;
+}
+
+export const endpointSliceRules = defineKind<EndpointSlice>({
+  kind: EndpointSlice,
+  applyDefaults,
+  prepareForCreate: (slice) => dropDeprecatedTopology(slice),
+  prepareForUpdate: dropDeprecatedTopology,
+  generation: (slice, old) =>
+    slice.addressType !== old.addressType ||
+    !equal(slice.endpoints ?? [], old.endpoints ?? []) ||
+    !equal(slice.ports ?? [], old.ports ?? []) ||
+    !equal(slice.metadata?.labels ?? {}, old.metadata?.labels ?? {}),
+  columns: [
+    text('AddressType', (slice) => slice.addressType),
+    text('Ports', (slice) => listWithMore((slice.ports ?? []).map((port) => (port.port == null ? (port.name ?? '*') : String(port.port))))),
+    text('Endpoints', (slice) => listWithMore((slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses))),
+    ageColumn,
+  ],
+});

@@ -1,0 +1,11 @@
+/** upstream: pkg/registry/rbac/clusterrolebinding/strategy.go. */
+import { ClusterRoleBinding } from '../facts/kinds.ts';
+import { defineKind } from '../contract.ts';
+import { bindingColumns, defaultBinding } from './subjects.ts';
+
+export const clusterRoleBindingRules = defineKind<ClusterRoleBinding>({
+  kind: ClusterRoleBinding,
+  applyDefaults: defaultBinding,
+  allowCreateOnUpdate: true,
+  columns: bindingColumns,
+});

@@ -1,0 +1,11 @@
+/** upstream: pkg/registry/rbac/rolebinding/strategy.go. */
+import { RoleBinding } from '../facts/kinds.ts';
+import { defineKind } from '../contract.ts';
+import { bindingColumns, defaultBinding } from './subjects.ts';
+
+export const roleBindingRules = defineKind<RoleBinding>({
+  kind: RoleBinding,
+  applyDefaults: defaultBinding,
+  allowCreateOnUpdate: true,
+  columns: bindingColumns,
+});
