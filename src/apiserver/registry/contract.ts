@@ -26,6 +26,14 @@ export interface DeleteOptions {
   preconditions?: { uid?: string; resourceVersion?: string };
 }
 
+/** Beyond what every caller of `ResourceStorage` says; endpoints, whose own operation was admitted before, leave it out. */
+export interface StorageOptions {
+  /** Run admission for this write: CREATE, UPDATE or DELETE on the resource. Default false. */
+  admit?: boolean;
+  /** Update only: create the object where it does not exist (server-side apply). */
+  forceCreate?: boolean;
+}
+
 /**
  * The generic storage of one served resource. Everything that every kind shares happens here: names and generateName, uid, timestamps,
  * resourceVersion preconditions and retries, generation, managed fields, strategies, validation, admission, finalizers and graceful deletion.
@@ -34,7 +42,8 @@ export interface DeleteOptions {
 export interface ResourceStorage {
   readonly served: ServedResource;
   get(context: RequestContext, namespace: string, name: string): Promise<CachedObject>;
-  create(context: RequestContext, namespace: string, object: KubeObject): Promise<KubeObject>;
+  /** `object` is a private copy, which is changed. */
+  create(context: RequestContext, namespace: string, object: KubeObject, options?: StorageOptions): Promise<KubeObject>;
   /**
    * Reads, calls `change` with the stored object (undefined where it does not exist and the kind allows creating), and writes what it
    * answers; again when another writer was faster, unless the object carries a resourceVersion. Runs under the rules of `subresource` ("" for the resource).
@@ -45,6 +54,7 @@ export interface ResourceStorage {
     name: string,
     change: (old: KubeObject | undefined) => KubeObject | Promise<KubeObject>,
     subresource?: string,
+    storageOptions?: StorageOptions,
   ): Promise<{ object: KubeObject; created: boolean }>;
   /** The removed object (or, with `removed` false, the object that now waits for its finalizers or its owner). */
   delete(
@@ -52,6 +62,7 @@ export interface ResourceStorage {
     namespace: string,
     name: string,
     options: DeleteOptions,
+    storageOptions?: StorageOptions,
   ): Promise<{ object: KubeObject; removed: boolean }>;
 }
 
