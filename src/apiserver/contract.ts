@@ -130,6 +130,12 @@ export interface CacheEvent {
   revision: number;
 }
 
+export interface CacheWatch {
+  /** Everything up to this revision has been given to the sink: what a bookmark may say. */
+  readonly revision: number;
+  stop(): void;
+}
+
 /**
  * Per resource: current objects with their bytes, and a window of past events. Fed by a store watch; on embedded stores that happens
  * inside the commit, so that a write's own cache entry is there before its promise resolves.
@@ -143,11 +149,14 @@ export interface WatchCache {
   get(key: string): CachedObject | undefined;
   /** A snapshot in key order of what is under `prefix`; stays as it is while writes go on. */
   list(prefix: string): { items: CachedObject[]; revision: number };
+  /** The same as of a past revision; undefined where the window no longer reaches back to it (then the store may). */
+  listAt(prefix: string, revision: number): { items: CachedObject[]; revision: number } | undefined;
   /**
-   * Events after `revision` under `prefix`, first those in the window, then live ones, in order, in batches of one turn of the loop.
+   * Events after `revision` under `prefix` (one that does not end in "/" is a single key), first those in the window, then live ones,
+   * in order, in batches of one turn of the loop. The sink is not called before this has returned.
    * Throws StatusError Expired when the window no longer reaches back ("too old resource version: x (y)").
-   * A watcher whose sink answers false is cut.
+   * A watcher whose sink answers false is cut. `ended` is called when the cache itself ends the watch (closed, or loaded anew).
    */
-  watch(prefix: string, revision: number, sink: (events: readonly CacheEvent[]) => boolean | void): { stop(): void };
+  watch(prefix: string, revision: number, sink: (events: readonly CacheEvent[]) => boolean | void, ended?: () => void): CacheWatch;
   close(): Promise<void>;
 }

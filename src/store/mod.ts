@@ -6,4 +6,5 @@
 export * from './contract.ts';
 export { covers, prefixEnd, prefixRange } from './key-range.ts';
 export { memoryStore } from './memory/mod.ts';
+export type { MemoryStore } from './memory/mod.ts';
 export { SortedMap } from './sorted-map.ts';

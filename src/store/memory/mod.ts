@@ -4,6 +4,8 @@ import type { Random } from '#machinery/clock';
 import { MvccStore } from '../mvcc/store.ts';
 import type { MvccOptions } from '../mvcc/store.ts';
 
-export function memoryStore(options: Omit<MvccOptions, 'random'> & { random?: Random }): MvccStore {
+export type MemoryStore = MvccStore;
+
+export function memoryStore(options: Omit<MvccOptions, 'random' | 'deferral'> & { random?: Random }): MemoryStore {
   return new MvccStore({ random: systemRandom, ...options });
 }

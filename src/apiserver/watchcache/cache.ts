@@ -1,0 +1,204 @@
+/**
+ * The watch cache of one resource. upstream: apiserver/pkg/storage/cacher/{cacher,watch_cache}.go.
+ * Its events come from the hub (hub.ts), which reads the store's one watch; its revision is the hub's, so it is never behind
+ * because nothing of its own resource was written.
+ */
+import { prefixEnd, SortedMap } from '#store';
+import type { KeyValue, Store, StoreEvent } from '#store';
+import type { Clock } from '#machinery/clock';
+import type { Log } from '#machinery/log';
+import { deepFreeze } from '#machinery/meta';
+import type { KubeObject } from '#machinery/meta';
+import { expired } from '#machinery/status';
+import type { CacheEvent, CachedObject, CacheWatch, WatchCache } from '../contract.ts';
+import { CacheEntry, withRevision } from './cached-object.ts';
+import { decodedOf } from './decoded.ts';
+import { CacheWatchers } from './watchers.ts';
+import { EventWindow } from './window.ts';
+import type { WindowLimits } from './window.ts';
+
+/** Makes an object of a stored value. Throws where it cannot; such an object is left out and the log says so. */
+export type Decode = (value: Uint8Array, key: string) => KubeObject;
+
+export interface CacheOptions {
+  store: Store;
+  clock: Clock;
+  log: Log;
+  /** Freezes what the cache holds, so that who mutates it fails at once. Costs time: for tests. */
+  freeze: boolean;
+  window: WindowLimits;
+}
+
+/** What a cache asks of its hub. */
+export interface Source {
+  /** Everything up to this revision has been dispatched. */
+  readonly revision: number;
+  readonly ready: Promise<void>;
+  waitFor(revision: number): Promise<void>;
+  remove(cache: ResourceCache): void;
+}
+
+/** Objects read from the store at once, and milliseconds of decoding before others get a turn. */
+const pageSize = 1000;
+const decodingSlice = 5;
+
+export class ResourceCache implements WatchCache {
+  readonly prefix: string;
+  readonly synced: Promise<void>;
+  readonly #options: CacheOptions;
+  readonly #decode: Decode;
+  readonly #source: Source;
+  readonly #objects = new SortedMap<CacheEntry>();
+  readonly #watchers: CacheWatchers;
+  #window: EventWindow;
+  /** Set while the objects are being read: events that come meanwhile. */
+  #backlog: StoreEvent[] | undefined = [];
+  /** The revision of the first listing; the hub's counts from then on. */
+  #listed = 0;
+  #closed = false;
+
+  constructor(prefix: string, decode: Decode, source: Source, options: CacheOptions) {
+    this.prefix = prefix;
+    this.#decode = decode;
+    this.#source = source;
+    this.#options = options;
+    this.#watchers = new CacheWatchers(prefix.length, options.log);
+    this.#window = new EventWindow(0, options.window);
+    this.synced = this.#load();
+    this.synced.catch(() => undefined);
+  }
+
+  get revision(): number {
+    return this.#backlog ? 0 : Math.max(this.#listed, this.#source.revision);
+  }
+
+  async waitFor(revision: number): Promise<void> {
+    if (this.#backlog) await this.synced;
+    if (revision > this.revision) await this.#source.waitFor(revision);
+  }
+
+  get(key: string): CachedObject | undefined {
+    return this.#objects.get(key);
+  }
+
+  list(prefix: string): { items: CachedObject[]; revision: number } {
+    return { items: this.#values(prefix), revision: this.revision };
+  }
+
+  listAt(prefix: string, revision: number): { items: CachedObject[]; revision: number } | undefined {
+    if (this.#backlog || revision > this.revision || revision < this.#window.start) return undefined;
+    // The oldest change after `revision` says what was there at `revision`.
+    const before = new Map<string, CachedObject | undefined>();
+    for (const event of this.#window.after(revision)) {
+      const { key } = event.current;
+      if (key.startsWith(prefix) && !before.has(key)) before.set(key, event.previous);
+    }
+    const items: CachedObject[] = this.#values(prefix);
+    if (before.size === 0) return { items, revision };
+    const kept = items.filter((item) => !before.has(item.key));
+    for (const item of before.values()) if (item) kept.push(item);
+    kept.sort((a, b) => (a.key < b.key ? -1 : 1));
+    return { items: kept, revision };
+  }
+
+  watch(prefix: string, revision: number, sink: (events: readonly CacheEvent[]) => boolean | void, ended?: () => void): CacheWatch {
+    const { start } = this.#window;
+    if (this.#closed || this.#backlog || revision < start) throw expired(`too old resource version: ${revision} (${start})`);
+    const single = !prefix.endsWith('/');
+    const replay = this.#window.after(revision).filter(({ current: { key } }) => (single ? key === prefix : key.startsWith(prefix)));
+    // A revision that is still to come: what happens up to it is not for this watcher.
+    return this.#watchers.add(prefix, replay, Math.max(revision, this.revision), () => this.revision, sink, ended);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#source.remove(this);
+    this.#watchers.end();
+  }
+
+  /** From the hub: events of this resource, in order. */
+  apply(events: readonly StoreEvent[]): void {
+    if (this.#backlog) {
+      this.#backlog.push(...events);
+      return;
+    }
+    for (const event of events) this.#apply(event);
+  }
+
+  /** Forgets everything and reads it anew: the store's watch could not be resumed. */
+  reload(): void {
+    if (this.#closed) return;
+    this.#backlog = [];
+    this.#watchers.end();
+    this.#load().catch((error: unknown) => this.#options.log.error('Watch cache cannot be loaded', { prefix: this.prefix, error }));
+  }
+
+  #values(prefix: string): CacheEntry[] {
+    return prefix === this.prefix ? this.#objects.values() : this.#objects.values(prefix, prefixEnd(prefix));
+  }
+
+  async #load(): Promise<void> {
+    await this.#source.ready;
+    const { store, clock } = this.#options;
+    const end = prefixEnd(this.prefix);
+    this.#objects.clear();
+    let from = this.prefix;
+    let revision = 0;
+    let slice = clock.monotonic();
+    for (;;) {
+      const page = await store.range({ key: from, end, revision, limit: pageSize });
+      if (revision === 0) revision = page.revision;
+      for (const keyValue of page.keyValues) {
+        const entry = this.#entry(keyValue);
+        if (entry) this.#objects.set(entry.key, entry);
+        if (clock.monotonic() - slice < decodingSlice) continue;
+        await new Promise((resolve) => setImmediate(resolve));
+        slice = clock.monotonic();
+      }
+      if (!page.more) break;
+      from = `${page.keyValues.at(-1)!.key}\0`;
+    }
+    const backlog = this.#backlog!;
+    this.#backlog = undefined;
+    this.#listed = revision;
+    this.#window = new EventWindow(revision, this.#options.window);
+    for (const event of backlog) if (event.keyValue.modRevision > revision) this.#apply(event);
+  }
+
+  #apply({ type, keyValue }: StoreEvent): void {
+    const previous = this.#objects.get(keyValue.key);
+    const revision = keyValue.modRevision;
+    const now = this.#options.clock.monotonic();
+    if (type === 'delete') {
+      if (!previous) return;
+      this.#objects.delete(keyValue.key);
+      const current = new CacheEntry(keyValue.key, this.#settle(withRevision(previous.object, revision)), revision);
+      return this.#publish({ type: 'DELETED', current, previous, revision }, now);
+    }
+    const current = this.#entry(keyValue);
+    if (!current) return;
+    this.#objects.set(keyValue.key, current);
+    this.#publish({ type: previous ? 'MODIFIED' : 'ADDED', current, previous, revision }, now);
+  }
+
+  #publish(event: CacheEvent, now: number): void {
+    this.#window.push(event, now);
+    this.#watchers.publish(event);
+  }
+
+  #entry({ key, value, modRevision }: KeyValue): CacheEntry | undefined {
+    const known = decodedOf(value);
+    try {
+      const object = this.#settle(withRevision(known ?? this.#decode(value, key), modRevision));
+      return new CacheEntry(key, object, modRevision, known && !known.metadata?.resourceVersion ? value : undefined);
+    } catch (error) {
+      this.#options.log.error('Stored object cannot be decoded', { key, revision: modRevision, error });
+      return undefined;
+    }
+  }
+
+  #settle(object: KubeObject): KubeObject {
+    return this.#options.freeze ? deepFreeze(object) : object;
+  }
+}

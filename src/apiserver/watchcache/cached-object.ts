@@ -1,0 +1,54 @@
+import type { KubeObject } from '#machinery/meta';
+import type { CachedObject } from '../contract.ts';
+
+/** One state of one object. Its encodings are made when first asked for, once, however many watchers and lists want them. */
+export class CacheEntry implements CachedObject {
+  readonly key: string;
+  readonly object: KubeObject;
+  readonly revision: number;
+  #bytes: Uint8Array | undefined;
+  /** What the store holds, where it is the object's JSON without a resourceVersion. Given up once `bytes` was made of it. */
+  #stored: Uint8Array | undefined;
+  #encoded: Map<string, Uint8Array> | undefined;
+
+  constructor(key: string, object: KubeObject, revision: number, stored?: Uint8Array) {
+    this.key = key;
+    this.object = object;
+    this.revision = revision;
+    this.#stored = stored;
+  }
+
+  bytes(): Uint8Array {
+    if (this.#bytes) return this.#bytes;
+    this.#bytes = (this.#stored && spliced(this.#stored, this.revision)) ?? Buffer.from(JSON.stringify(this.object));
+    this.#stored = undefined;
+    return this.#bytes;
+  }
+
+  encoded(mediaType: string, encode: (object: KubeObject) => Uint8Array): Uint8Array {
+    let bytes = this.#encoded?.get(mediaType);
+    if (!bytes) (this.#encoded ??= new Map()).set(mediaType, (bytes = encode(this.object)));
+    return bytes;
+  }
+}
+
+const head = /^\{(?:"(?:kind|apiVersion)":"[^"\\]*",)*"metadata":\{(?=")/;
+
+/** The stored JSON with the resourceVersion put in at the front of its metadata; undefined where it does not begin as our writers' does. */
+function spliced(stored: Uint8Array, revision: number): Uint8Array | undefined {
+  const start = Buffer.from(stored.buffer, stored.byteOffset, Math.min(stored.byteLength, 400)).toString('latin1');
+  const match = head.exec(start);
+  if (!match) return undefined;
+  const at = match[0].length;
+  const insert = `"resourceVersion":"${revision}",`;
+  const bytes = Buffer.allocUnsafe(stored.byteLength + insert.length);
+  bytes.set(stored.subarray(0, at));
+  bytes.write(insert, at, 'latin1');
+  bytes.set(stored.subarray(at), at + insert.length);
+  return bytes;
+}
+
+/** The object with another resourceVersion, sharing all else. */
+export function withRevision(object: KubeObject, revision: number): KubeObject {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+}

@@ -1,0 +1,56 @@
+/**
+ * The latest events of one resource, for watches that resume. upstream: apiserver/pkg/storage/cacher/watch_cache.go (a ring whose
+ * size follows the load, so that it holds 75 seconds: one bookmark period and some).
+ * Invariant: every event after `start` is here, in order.
+ */
+import type { CacheEvent } from '../contract.ts';
+
+export interface WindowLimits {
+  /** Events are kept at least this long, in milliseconds, unless there are more than `most`. */
+  fresh: number;
+  /** So many are kept however old. */
+  least: number;
+  most: number;
+}
+
+export class EventWindow {
+  readonly #limits: WindowLimits;
+  #events: CacheEvent[] = [];
+  #times: number[] = [];
+  #first = 0;
+  /** Events up to this revision are not here. */
+  start: number;
+
+  constructor(start: number, limits: WindowLimits) {
+    this.start = start;
+    this.#limits = limits;
+  }
+
+  push(event: CacheEvent, now: number): void {
+    this.#events.push(event);
+    this.#times.push(now);
+    const { fresh, least, most } = this.#limits;
+    const evictable = (): boolean => {
+      const count = this.#events.length - this.#first;
+      return count > most || (count > least && this.#times[this.#first]! < now - fresh);
+    };
+    while (evictable()) this.start = this.#events[this.#first++]!.revision;
+    if (this.#first > 1024 && this.#first * 2 > this.#events.length) {
+      this.#events = this.#events.slice(this.#first);
+      this.#times = this.#times.slice(this.#first);
+      this.#first = 0;
+    }
+  }
+
+  /** Events after `revision`, which must not be before `start`. */
+  after(revision: number): CacheEvent[] {
+    let low = this.#first;
+    let high = this.#events.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#events[middle]!.revision <= revision) low = middle + 1;
+      else high = middle;
+    }
+    return this.#events.slice(low);
+  }
+}
