@@ -1,0 +1,6 @@
+import { runMachine } from '#cluster';
+
+/** The process of one machine; runs until it is told to stop. */
+export async function machine(parameters: string[], options: Record<string, unknown>): Promise<void> {
+  await runMachine(parameters[0]!, Number(parameters[1]), { images: [options['image'] ?? []].flat() as string[] });
+}

@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { up as startCluster } from '#cluster';
+import { clusterName, steps } from './output.ts';
+
+/** apt-get, its talk on standard error. */
+function installPackages(names: string[]): Promise<void> {
+  const apt = (parameters: string[]): Promise<number> =>
+    new Promise((done, fail) => {
+      const child = spawn('apt-get', parameters, { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
+      child.once('error', fail);
+      child.once('exit', (code) => done(code ?? 1));
+    });
+  return (async () => {
+    const install = ['install', '-y', '-q', '--no-install-recommends', ...names];
+    if ((await apt(install)) !== 0 && ((await apt(['update', '-q'])) !== 0 || (await apt(install)) !== 0))
+      throw new Error(`Cannot install ${names.join(', ')}: apt-get failed; install them yourself, or use --runtime simulated`);
+  })();
+}
+
+const number = (text: unknown, what: string, least: number): number | undefined => {
+  if (text === undefined) return undefined;
+  if (!/^\d+$/.test(String(text)) || Number(text) < least)
+    throw new Error(`Cannot use ${what} ${String(text)}: it must be a whole number of at least ${least}`);
+  return Number(text);
+};
+
+export async function up(_parameters: string[], given: Record<string, unknown>): Promise<void> {
+  let options = given;
+  if (typeof given['config'] === 'string') {
+    const { parse } = await import('yaml');
+    const file = given['config'];
+    const settings = parse(readFileSync(file === '-' ? 0 : file, 'utf8')) as Record<string, unknown> | null;
+    if (settings !== null && (typeof settings !== 'object' || Array.isArray(settings)))
+      throw new Error(`Cannot use ${file}: it must be a map of settings`);
+    const known = ['name', 'machines', 'runtime', 'port', 'image'];
+    for (const key of Object.keys(settings ?? {}))
+      if (!known.includes(key)) throw new Error(`Cannot use ${file}: unknown setting "${key}" (known: ${known.join(', ')})`);
+    options = { ...settings, ...given };
+  }
+  const runtime = options['runtime'];
+  if (runtime !== undefined && runtime !== 'auto' && runtime !== 'containerd' && runtime !== 'simulated')
+    throw new Error(`Cannot use runtime ${String(runtime)}: it must be auto, containerd or simulated`);
+  const machines = number(options['machines'], '--machines', 0);
+  const port = number(options['port'], '--port', 1);
+  const result = await startCluster({
+    name: clusterName(options),
+    ...(machines !== undefined && { machines }),
+    ...(runtime !== undefined && { runtime }),
+    ...(port !== undefined && { port }),
+    images: ([options['image'] ?? []].flat() as string[]).map((path) => resolve(path)),
+    wait: options['wait'] === false ? 'api' : 'ready',
+    timeoutSeconds: number(options['timeout'], '--timeout', 1)!,
+    mergeKubeconfig: options['kubeconfig'] !== false,
+    installPackages,
+    report: steps,
+  });
+  steps.done(
+    `Cluster ${result.config.name} is ready after ${(result.milliseconds / 1000).toFixed(1)} s (${result.config.runtime === 'simulated' ? 'simulated pods' : 'containerd'}), API at ${result.server}`,
+  );
+  if (result.kubeconfig) steps.note(`kubectl now speaks to it (context in ${result.kubeconfig}); try: kubectl get nodes`);
+  else steps.note(`Try: coxswain kubectl${result.config.name === 'coxswain' ? '' : ` --name ${result.config.name}`} get nodes`);
+}

@@ -1,0 +1,123 @@
+/** The cluster's keys and certificates: authorities for ten years, the rest for one, made anew at a start when less than half of that is left. */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '#machinery/clock';
+import { createCa, createSigningKey, issue, parseCertificates } from '#machinery/pki';
+import type { IssueRequest, KeyPair } from '#machinery/pki';
+
+export interface ClusterCertificates {
+  /** Signs clients, nodes and servers. */
+  ca: KeyPair;
+  /** Signs the API server's own client certificate towards extension API servers. */
+  frontProxyCa: KeyPair;
+  frontProxyClient: KeyPair;
+  apiserver: KeyPair;
+  /** system:masters. */
+  admin: KeyPair;
+  /** The API server towards kubelets. */
+  kubeletClient: KeyPair;
+  /** PEM of the key that signs service-account tokens. */
+  serviceAccountKey: string;
+  node(name: string, addresses: string[]): { client: KeyPair; server: KeyPair };
+}
+
+/** Keeps PEM texts by name; in memory, or as files. */
+export interface PemStore {
+  read(name: string): string | undefined;
+  write(name: string, text: string): void;
+}
+
+export function memoryPems(): PemStore {
+  const texts = new Map<string, string>();
+  return { read: (name) => texts.get(name), write: (name, text) => void texts.set(name, text) };
+}
+
+/** Files of a directory that only its owner may read. */
+export function filePems(directory: string): PemStore {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return {
+    read: (name) => (existsSync(join(directory, name)) ? readFileSync(join(directory, name), 'utf8') : undefined),
+    write(name, text) {
+      // Whole or not at all: a crash between the two calls leaves the old file.
+      writeFileSync(join(directory, `.${name}`), text, { mode: 0o600 });
+      renameSync(join(directory, `.${name}`), join(directory, name));
+    },
+  };
+}
+
+const day = 24 * 3600 * 1000;
+
+export interface CertificateRequestOptions {
+  clock: Clock;
+  pems: PemStore;
+  clusterDomain: string;
+  /** Where the API can be reached: the service's first address, machines, loopback. */
+  apiAddresses: string[];
+  apiNames?: string[];
+}
+
+export function clusterCertificates({
+  clock,
+  pems,
+  clusterDomain,
+  apiAddresses,
+  apiNames = [],
+}: CertificateRequestOptions): ClusterCertificates {
+  const authority = (name: string, commonName: string): KeyPair => {
+    const certificate = pems.read(`${name}.crt`);
+    const key = pems.read(`${name}.key`);
+    if (certificate && key) return { certificate, key };
+    const made = createCa(commonName, { clock });
+    pems.write(`${name}.key`, made.key);
+    pems.write(`${name}.crt`, made.certificate);
+    return made;
+  };
+  const leaf = (name: string, request: Omit<IssueRequest, 'clock'>): KeyPair => {
+    const certificate = pems.read(`${name}.crt`);
+    const key = pems.read(`${name}.key`);
+    if (certificate && key) {
+      const info = parseCertificates(certificate)[0]!;
+      const names = new Set([...info.dnsNames, ...info.ips]);
+      const covers = [...(request.dnsNames ?? []), ...(request.ips ?? [])].every((wanted) => names.has(wanted));
+      if (covers && info.notAfter - clock.now() > 180 * day) return { certificate, key };
+    }
+    const made = issue({ ...request, clock });
+    pems.write(`${name}.key`, made.key);
+    pems.write(`${name}.crt`, made.certificate);
+    return made;
+  };
+  const ca = authority('ca', 'kubernetes');
+  const frontProxyCa = authority('front-proxy-ca', 'front-proxy-ca');
+  const service = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', `kubernetes.default.svc.${clusterDomain}`, 'localhost'];
+  let serviceAccountKey = pems.read('sa.key');
+  if (!serviceAccountKey) {
+    serviceAccountKey = createSigningKey();
+    pems.write('sa.key', serviceAccountKey);
+  }
+  return {
+    ca,
+    frontProxyCa,
+    serviceAccountKey,
+    frontProxyClient: leaf('front-proxy-client', { ca: frontProxyCa, commonName: 'front-proxy-client' }),
+    apiserver: leaf('apiserver', {
+      ca,
+      commonName: 'kube-apiserver',
+      dnsNames: [...service, ...apiNames],
+      ips: [...new Set(['127.0.0.1', ...apiAddresses])],
+      usages: ['digital signature', 'key encipherment', 'server auth'],
+    }),
+    admin: leaf('admin', { ca, commonName: 'kubernetes-admin', organizations: ['system:masters'] }),
+    kubeletClient: leaf('apiserver-kubelet-client', { ca, commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] }),
+    node: (name, addresses) => ({
+      client: leaf(`node-${name}`, { ca, commonName: `system:node:${name}`, organizations: ['system:nodes'] }),
+      server: leaf(`kubelet-${name}`, {
+        ca,
+        commonName: `system:node:${name}`,
+        organizations: ['system:nodes'],
+        dnsNames: [name],
+        ips: addresses,
+        usages: ['digital signature', 'key encipherment', 'server auth'],
+      }),
+    }),
+  };
+}

@@ -1,0 +1,247 @@
+/** Makes a cluster, or starts a stopped one: settings, certificates, sandbox, processes, readiness. What fails is undone. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { systemClock } from '#machinery/clock';
+import { Disposables } from '#machinery/lifecycle';
+import { clusterCertificates, filePems } from './certificates.ts';
+import { clusterNameError, defaults, machineAddress, machineName, readConfig } from './config.ts';
+import type { ClusterConfig } from './config.ts';
+import { kubeconfigText, mergeKubeconfig } from './kubeconfig.ts';
+import { pathsOf } from './paths.ts';
+import type { ClusterPaths } from './paths.ts';
+import { endProcess, recordProcess, runningProcess } from './processes.ts';
+import { requirements, whySimulated } from './requirements.ts';
+import { createSandbox, freeNetwork, removeSandbox, spawnInMachine } from './sandbox.ts';
+
+export interface UpOptions {
+  name: string;
+  machines?: number;
+  runtime?: 'auto' | 'containerd' | 'simulated';
+  port?: number;
+  /** Image archives that every machine loads before it is ready. */
+  images?: string[];
+  /** 'ready': nodes Ready and DNS there. 'api': the API answers. */
+  wait: 'ready' | 'api';
+  timeoutSeconds: number;
+  /** Merge into the user's kubeconfig and switch to it. */
+  mergeKubeconfig: boolean;
+  installPackages(names: string[]): Promise<void>;
+  report: { done(text: string): void; note(text: string): void };
+}
+
+export interface UpResult {
+  config: ClusterConfig;
+  paths: ClusterPaths;
+  server: string;
+  /** Where the context was merged to. */
+  kubeconfig?: string;
+  milliseconds: number;
+}
+
+/** What a machine's process tells `up` through file descriptor 4, a JSON line each. */
+export type MachineReport = { step: string } | { ready: 'api' | 'machine' } | { failed: string };
+
+const clock = systemClock;
+
+export async function up(options: UpOptions): Promise<UpResult> {
+  const started = clock.monotonic();
+  const problem = clusterNameError(options.name);
+  if (problem) throw new Error(`Cannot make the cluster: ${problem}`);
+  const paths = pathsOf(options.name);
+  if (runningProcess(paths, machineName(1)) !== undefined)
+    throw new Error(
+      `Cannot start the cluster ${options.name}: it is already running; use it with "coxswain kubectl", stop it with "coxswain down", or choose another --name`,
+    );
+  const undo = new Disposables();
+  try {
+    const { config, isNew } = await settle(options, paths);
+    if (isNew) undo.add(() => rmSync(paths.state, { recursive: true, force: true }));
+    undo.add(() => rmSync(paths.run, { recursive: true, force: true }));
+    mkdirSync(paths.state, { recursive: true, mode: 0o700 });
+    mkdirSync(paths.logs, { recursive: true });
+    mkdirSync(paths.run, { recursive: true, mode: 0o700 });
+    const listener = await listen(config);
+    undo.add(() => listener.close());
+    const { port } = listener.address() as AddressInfo;
+    config.port = port;
+    writeFileSync(paths.config, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
+    if (config.runtime === 'containerd') {
+      undo.add(() => removeSandbox(paths, config.machines));
+      await createSandbox(paths, config);
+      options.report.done(
+        `${config.machines} ${config.machines === 1 ? 'machine' : 'machines'} on the network ${config.machineNetwork!}.0/24`,
+      );
+    }
+    const certificates = clusterCertificates({
+      clock,
+      pems: filePems(paths.pki),
+      clusterDomain: config.clusterDomain,
+      apiAddresses: [serviceAddress(config), machineAddress(config, 1)],
+    });
+    for (let index = 1; index <= config.machines; index++) certificates.node(machineName(index), [machineAddress(config, index)]);
+    const server = `https://127.0.0.1:${port}`;
+    writeFileSync(
+      paths.kubeconfig,
+      kubeconfigText({ cluster: config.name, server, ca: certificates.ca.certificate, user: certificates.admin }),
+      { mode: 0o600 },
+    );
+
+    const deadline = clock.monotonic() + options.timeoutSeconds * 1000;
+    const processes = config.runtime === 'containerd' ? Math.max(1, config.machines) : 1;
+    const reports: Promise<void>[] = [];
+    for (let index = 1; index <= processes; index++) {
+      undo.add(() => endProcess(paths, machineName(index), clock, 5000));
+      reports.push(launch(paths, config, index, index === 1 ? listener : undefined, options, deadline));
+    }
+    listener.close();
+    // The first machine's process reports the API first, then itself; the others only themselves.
+    await Promise.all(reports);
+    const merged = options.mergeKubeconfig
+      ? mergeKubeconfig({ cluster: config.name, server, ca: certificates.ca.certificate, user: certificates.admin })
+      : undefined;
+    return { config, paths, server, ...(merged !== undefined && { kubeconfig: merged }), milliseconds: clock.monotonic() - started };
+  } catch (error) {
+    try {
+      await undo.dispose();
+    } catch (undoing) {
+      throw new AggregateError([error, undoing], `${(error as Error).message}; and undoing it failed: ${(undoing as Error).message}`);
+    }
+    throw error;
+  }
+}
+
+/** The first address of the service network. */
+export function serviceAddress(config: ClusterConfig): string {
+  return config.serviceCidr.split('/')[0]!.replace(/\d+$/, (last) => String(Number(last) + 1));
+}
+
+async function settle(options: UpOptions, paths: ClusterPaths): Promise<{ config: ClusterConfig; isNew: boolean }> {
+  const present = readConfig(paths.config);
+  if (present) {
+    if (options.runtime && options.runtime !== 'auto' && options.runtime !== present.runtime)
+      throw new Error(
+        `Cannot start ${options.name} with runtime ${options.runtime}: it was made with ${present.runtime}; remove it first: coxswain down --purge --name ${options.name}`,
+      );
+    const config = {
+      ...present,
+      ...(options.machines !== undefined && { machines: options.machines }),
+      ...(options.port !== undefined && { port: options.port }),
+    };
+    return { config, isNew: false };
+  }
+  let found = requirements();
+  const wanted = options.runtime ?? 'auto';
+  if (wanted !== 'simulated' && !found.containers && found.installable && options.machines !== 0) {
+    options.report.note(`Installing ${found.missingPackages.join(', ')}`);
+    await options.installPackages(found.missingPackages);
+    found = requirements();
+  }
+  if (wanted === 'containerd' && !found.containers)
+    throw new Error(`Cannot use containerd here: ${whySimulated(found).replace(/^Pods are simulated: /, '')}`);
+  const runtime = wanted === 'auto' ? (found.containers ? 'containerd' : 'simulated') : wanted;
+  if (wanted === 'auto' && runtime === 'simulated') options.report.note(whySimulated(found));
+  return {
+    isNew: !existsSync(paths.state),
+    config: {
+      form: 1,
+      name: options.name,
+      runtime,
+      machines: options.machines ?? defaults.machines,
+      port: options.port ?? 0,
+      ...(runtime === 'containerd' && { machineNetwork: await freeNetwork(options.name) }),
+      podCidr: defaults.podCidr,
+      serviceCidr: defaults.serviceCidr,
+      clusterDomain: defaults.clusterDomain,
+      dnsAddress: defaults.dnsAddress,
+    },
+  };
+}
+
+function listen(config: ClusterConfig): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        new Error(
+          error.code === 'EADDRINUSE'
+            ? `Cannot listen on 127.0.0.1:${config.port}: the port is in use; choose another with --port`
+            : `Cannot listen on 127.0.0.1:${config.port}: ${error.message}`,
+          { cause: error },
+        ),
+      ),
+    );
+    server.listen({ host: '127.0.0.1', port: config.port, backlog: 511 }, () => resolve(server));
+  });
+}
+
+/** Starts one machine's process and resolves when it has reported what is waited for. */
+function launch(
+  paths: ClusterPaths,
+  config: ClusterConfig,
+  index: number,
+  listener: Server | undefined,
+  options: UpOptions,
+  deadline: number,
+): Promise<void> {
+  const name = machineName(index);
+  const logPath = join(paths.logs, `${name}.log`);
+  const log = openSync(logPath, 'a');
+  const parameters = [
+    '--no-warnings',
+    ...process.execArgv.filter((flag) => flag !== '--no-warnings'),
+    process.argv[1]!,
+    'machine',
+    config.name,
+    String(index),
+    ...(options.images ?? []).flatMap((image) => ['--image', image]),
+  ];
+  const handle = (listener as unknown as { _handle?: { fd: number } } | undefined)?._handle;
+  const spawning = {
+    detached: true,
+    stdio: ['ignore', log, log, handle?.fd ?? 'ignore', 'pipe'] as ('ignore' | 'pipe' | number)[],
+    env: { ...process.env, NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(paths.state, '..', '.compile-cache') },
+  };
+  const child: ChildProcess =
+    config.runtime === 'containerd' && config.machines > 0
+      ? spawnInMachine(paths, index, process.execPath, parameters, spawning)
+      : spawn(process.execPath, parameters, spawning);
+  closeSync(log);
+  if (child.pid !== undefined) recordProcess(paths, name, child.pid);
+  const lines = createInterface({ input: child.stdio[4] as NodeJS.ReadableStream });
+  return new Promise<void>((resolve, reject) => {
+    const settle = (then: () => void): void => {
+      timer.cancel();
+      lines.close();
+      (child.stdio[4] as unknown as { destroy(): void }).destroy();
+      child.removeAllListeners();
+      child.unref();
+      then();
+    };
+    const timer = clock.setTimeout(
+      () =>
+        settle(() =>
+          reject(new Error(`Cannot start the cluster: ${name} was not ready within ${options.timeoutSeconds} s; its log is ${logPath}`)),
+        ),
+      Math.max(0, deadline - clock.monotonic()),
+    );
+    child.once('error', (error) => settle(() => reject(new Error(`Cannot start ${name}: ${error.message}`, { cause: error }))));
+    child.once('exit', (code, signal) =>
+      settle(() => reject(new Error(`Cannot start ${name}: its process ended with ${signal ?? `code ${code}`}: ${lastLines(logPath)}`))),
+    );
+    lines.on('line', (line) => {
+      const report = JSON.parse(line) as MachineReport;
+      if ('failed' in report) settle(() => reject(new Error(`Cannot start ${name}: ${report.failed}`)));
+      else if ('step' in report) options.report.done(report.step);
+      else if (report.ready === 'machine' || (options.wait === 'api' && report.ready === 'api')) settle(resolve);
+    });
+  });
+}
+
+function lastLines(path: string): string {
+  return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-4).join('\n');
+}
