@@ -108,6 +108,11 @@ export interface ServedResource {
   storagePrefix: string;
   /** The version objects are stored in, where it is not the served one (autoscaling/v2 for HPA …). */
   storageKind: Kind;
+  /**
+   * A private copy of a decoded body with the kind's structure, and the paths of fields it had too many; throws StructureError. Default:
+   * by `fact.type` in the schema table. Custom resources bring their own (pruning).
+   */
+  conform?(value: unknown): { value: Record<string, unknown>; unknown: string[] };
 }
 
 /** An object in the watch cache: decoded (frozen under test) and, made once when first needed, its JSON bytes with resourceVersion in them. */

@@ -1,0 +1,135 @@
+/**
+ * From a request's body to an object of its kind: media type, kind and version, structure, strictness, defaults.
+ * upstream: apiserver/pkg/endpoints/handlers/{create,update,rest}.go, apimachinery/pkg/runtime/serializer.
+ */
+import type { Kind } from '#api';
+import { kindFact } from '#api/facts';
+import type { KubeObject } from '#machinery/meta';
+import { badRequest } from '#machinery/status';
+import type { ServedResource } from '../contract.ts';
+import type { RequestContext } from '../registry/contract.ts';
+import { StructureError, conform } from '../registry/structure.ts';
+import type { RequestBody } from './contract.ts';
+import { duplicateFields } from './duplicate-fields.ts';
+import { inputFormat } from './media-types.ts';
+
+export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
+
+export const fieldValidationOf = (context: RequestContext): FieldValidation =>
+  (context.query.get('fieldValidation') as FieldValidation | null) || 'Warn';
+
+type Conform = NonNullable<ServedResource['conform']>;
+
+/** The structure of a type in the schema table. */
+export const conformTo =
+  (type: string): Conform =>
+  (value) =>
+    conform(type, value);
+
+export interface Decoded {
+  value: unknown;
+  /** What strict decoding complains about: whole texts. */
+  issues: string[];
+}
+
+/** The body's value, whatever its kind. */
+export async function parseBody(body: RequestBody | undefined, validation: FieldValidation): Promise<Decoded> {
+  if (!body) return { value: undefined, issues: [] };
+  if (!body.bytes) return { value: body.value, issues: [] };
+  return inputFormat(body.mediaType).parse(body.bytes, validation !== 'Ignore');
+}
+
+/** Gives `value` the structure of a type; what is too much is reported as the request wants it. Throws an Error with upstream's text. */
+export function structured(
+  shape: Conform,
+  decoded: Decoded,
+  validation: FieldValidation,
+  context: RequestContext,
+): Record<string, unknown> {
+  const { value, unknown } = shape(decoded.value);
+  const issues = [...decoded.issues, ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`)];
+  if (issues.length > 0) {
+    if (validation === 'Strict') throw new StructureError(`strict decoding error: ${issues.join(', ')}`);
+    if (validation === 'Warn') for (const text of issues) context.warn(text);
+  }
+  return value;
+}
+
+const versionOf = (apiVersion: string): string => apiVersion.slice(apiVersion.indexOf('/') + 1);
+
+/** Reads an object of a served resource from a body. */
+export async function decodeObject(body: RequestBody | undefined, served: ServedResource, context: RequestContext): Promise<KubeObject> {
+  const validation = fieldValidationOf(context);
+  const decoded = await parseBody(body, validation);
+  return decodeValue(decoded, served, context, body?.bytes);
+}
+
+/** The same from a value, for patches: their result is decoded as a body would be. */
+export function decodeValue(decoded: Decoded, served: ServedResource, context: RequestContext, bytes?: Uint8Array): KubeObject {
+  const object = ofKind(decoded, served.kind, served.conform ?? conformTo(served.fact.type), context, bytes);
+  served.rules.applyDefaults?.(object);
+  return object;
+}
+
+/** Reads an object of a given kind (a subresource's body) without defaults. */
+export function ofKind(decoded: Decoded, kind: Kind, shape: Conform, context: RequestContext, bytes?: Uint8Array): KubeObject {
+  const { value } = decoded;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    if (value === undefined) throw badRequest(unrecognized(kind, 'EOF', bytes));
+    const found = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
+    throw badRequest(
+      unrecognized(kind, `couldn't get version/kind; json parse error: json: cannot unmarshal ${found} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`, bytes),
+    );
+  }
+  const { apiVersion, kind: name } = value as { apiVersion?: unknown; kind?: unknown };
+  const foundKind = typeof name === 'string' && name ? name : kind.kind;
+  const foundVersion = typeof apiVersion === 'string' && apiVersion ? apiVersion : kind.apiVersion;
+  const refuse = (text: string): Error =>
+    badRequest(
+      name ? `${foundKind} in version ${JSON.stringify(versionOf(foundVersion))} cannot be handled as a ${kind.kind}: ${text}` : unrecognized(kind, text, bytes),
+    );
+  if (foundKind !== kind.kind || foundVersion !== kind.apiVersion) {
+    const [group, version] = foundVersion.includes('/') ? (foundVersion.split('/') as [string, string]) : ['', foundVersion];
+    if (!kindFact(group, version, foundKind))
+      throw refuse(
+        `no kind ${JSON.stringify(foundKind)} is registered for version ${JSON.stringify(foundVersion)} in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`,
+      );
+    if (foundKind === kind.kind)
+      throw badRequest(
+        `the API version in the data (${foundVersion}) does not match the expected API version (${kind.apiVersion})`,
+      );
+    throw refuse(`converting (${version}.${foundKind}) to (${kind.group.split('.')[0] || 'core'}.${kind.kind}): unknown conversion`);
+  }
+  try {
+    const object = structured(shape, decoded, fieldValidationOf(context), context) as KubeObject;
+    object.kind = kind.kind;
+    object.apiVersion = kind.apiVersion;
+    return object;
+  } catch (error) {
+    if (error instanceof StructureError) throw refuse(error.message);
+    throw error;
+  }
+}
+
+const unrecognized = (kind: Kind, text: string, bytes: Uint8Array | undefined): string =>
+  `the object provided is unrecognized (must be of type ${kind.kind}): ${text} (${summary(bytes)})`;
+
+/** upstream: handlers/rest.go summarizeData. */
+function summary(bytes: Uint8Array | undefined): string {
+  if (!bytes || bytes.length === 0) return '<empty>';
+  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 30)).toString('hex');
+  return bytes.length > 30 ? `${hex} ...` : hex;
+}
+
+/** JSON with the duplicates that parsing hides. */
+export function parseJson(bytes: Uint8Array, strict: boolean): Decoded {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  if (text === '') return { value: undefined, issues: [] };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw badRequest(`couldn't get version/kind; json parse error: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return { value, issues: strict ? duplicateFields(text, value).map((path) => `duplicate field ${JSON.stringify(path)}`) : [] };
+}

@@ -1,0 +1,70 @@
+/** Fields that a JSON text names twice; JSON.parse keeps the last and says nothing. upstream: sigs.k8s.io/json strict mode. */
+
+/** Paths of duplicate fields ("spec.replicas", "spec.containers[0].name"). `parsed` is what JSON.parse made of `text`. */
+export function duplicateFields(text: string, parsed: unknown): string[] {
+  // As many colons outside of strings as fields that were kept: none was lost.
+  if (colons(text) === fields(parsed)) return [];
+  return find(text);
+}
+
+function colons(text: string): number {
+  let count = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 58) count++;
+    else if (code === 34) {
+      for (at++; at < text.length; at++) {
+        const inner = text.charCodeAt(at);
+        if (inner === 92) at++;
+        else if (inner === 34) break;
+      }
+    }
+  }
+  return count;
+}
+
+function fields(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let count = 0;
+  if (Array.isArray(value)) for (const item of value) count += fields(item);
+  else for (const key in value) count += 1 + fields((value as Record<string, unknown>)[key]);
+  return count;
+}
+
+interface Level {
+  path: string;
+  /** Undefined for a list. */
+  seen: Set<string> | undefined;
+  index: number;
+  key: string;
+  expectsKey: boolean;
+}
+
+function find(text: string): string[] {
+  const found: string[] = [];
+  const stack: Level[] = [];
+  const strings = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g;
+  const child = (): string => {
+    const top = stack.at(-1);
+    if (!top) return '';
+    if (!top.seen) return `${top.path}[${top.index}]`;
+    return top.path ? `${top.path}.${top.key}` : top.key;
+  };
+  for (let match = strings.exec(text); match; match = strings.exec(text)) {
+    const [token] = match;
+    const top = stack.at(-1);
+    if (token === '{') stack.push({ path: child(), seen: new Set(), index: 0, key: '', expectsKey: true });
+    else if (token === '[') stack.push({ path: child(), seen: undefined, index: 0, key: '', expectsKey: false });
+    else if (token === '}' || token === ']') stack.pop();
+    else if (token === ',') {
+      if (top?.seen) top.expectsKey = true;
+      else if (top) top.index++;
+    } else if (token !== ':' && top?.seen && top.expectsKey) {
+      top.expectsKey = false;
+      top.key = JSON.parse(token) as string;
+      if (top.seen.has(top.key)) found.push(child());
+      top.seen.add(top.key);
+    }
+  }
+  return [...new Set(found)];
+}

@@ -1,0 +1,49 @@
+/** Which media types bodies may have, one line a format. upstream: apimachinery/pkg/runtime/serializer/codec_factory.go. */
+import { badRequest, unsupportedMediaType } from '#machinery/status';
+import { parseJson } from './decode.ts';
+import type { Decoded } from './decode.ts';
+
+export interface InputFormat {
+  parse(bytes: Uint8Array, strict: boolean): Decoded | Promise<Decoded>;
+}
+
+export const protobufType = 'application/vnd.kubernetes.protobuf';
+
+async function parseYaml(bytes: Uint8Array, strict: boolean): Promise<Decoded> {
+  const { parseDocument } = await import('yaml');
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  const document = parseDocument(text, { version: '1.1', uniqueKeys: false, merge: true });
+  const [error] = document.errors;
+  if (error) throw badRequest(`error converting YAML to JSON: yaml: ${error.message}`);
+  const issues: string[] = [];
+  if (strict) {
+    const checked = parseDocument(text, { version: '1.1', uniqueKeys: true, merge: true });
+    for (const found of checked.errors)
+      if (found.code === 'DUPLICATE_KEY') issues.push(`yaml: unmarshal errors:\n  line ${found.linePos?.[0].line ?? 0}: key ${keyAt(text, found.pos[0])} already set in map`);
+  }
+  return { value: document.toJS(), issues };
+}
+
+function keyAt(text: string, position: number): string {
+  const rest = text.slice(position);
+  return JSON.stringify(/^["']?([^"':\n]*)/.exec(rest)?.[1] ?? '');
+}
+
+const formats: Record<string, InputFormat> = {
+  'application/json': { parse: parseJson },
+  'application/yaml': { parse: parseYaml },
+  'application/x-yaml': { parse: parseYaml },
+};
+
+/** The bare type of a Content-Type header. */
+export const bareType = (header: string): string => (header.split(';')[0] ?? '').trim().toLowerCase();
+
+export function inputFormat(mediaType: string): InputFormat {
+  const format = formats[bareType(mediaType) || 'application/json'];
+  if (!format) throw unsupportedMediaType(unsupportedText());
+  return format;
+}
+
+/** upstream: handlers/negotiation errors.go. */
+const unsupportedText = (): string =>
+  `the body of the request was in an unknown format - accepted media types include: ${[...Object.keys(formats).filter((type) => type !== 'application/x-yaml')].join(', ')}`;

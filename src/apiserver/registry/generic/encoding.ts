@@ -1,0 +1,38 @@
+/** Objects as the store holds them: JSON in the storage version, without resourceVersion (the store's revision is it). */
+import type { KubeObject } from '#machinery/meta';
+import { rememberDecoded } from '../../watchcache/mod.ts';
+
+/**
+ * The object with its fields in the order of the wire: kind, apiVersion, metadata, the rest. Lists rely on it to copy an item's bytes
+ * without the two first fields.
+ */
+export function inWireOrder(object: KubeObject, resourceVersion?: string): KubeObject {
+  const { kind, apiVersion, metadata, ...rest } = object;
+  const { resourceVersion: _, selfLink: __, ...meta } = metadata ?? {};
+  return { kind, apiVersion, metadata: resourceVersion === undefined ? meta : { ...meta, resourceVersion }, ...rest } as KubeObject;
+}
+
+export function encodeStored(object: KubeObject): Uint8Array {
+  const ordered = inWireOrder(object);
+  const text = JSON.stringify(ordered);
+  const bytes = Buffer.from(text);
+  // What the cache holds must be what reading the bytes gives: an undefined field would be one too many.
+  rememberDecoded(bytes, hasUndefined(ordered) ? (JSON.parse(text) as KubeObject) : ordered);
+  return bytes;
+}
+
+function hasUndefined(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return value.some(hasUndefined);
+  for (const key in value) if (hasUndefined((value as Record<string, unknown>)[key])) return true;
+  return false;
+}
+
+/** Reads a stored value. `defaults` fills in what an older release left out. */
+export function decodeStored(value: Uint8Array, defaults?: (object: KubeObject) => void): KubeObject {
+  const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
+  const object = inWireOrder(JSON.parse(text) as KubeObject);
+  defaults?.(object);
+  return object;
+}

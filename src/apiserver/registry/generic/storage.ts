@@ -1,0 +1,574 @@
+/**
+ * The generic storage: what every kind shares. upstream: apiserver/pkg/registry/generic/registry/store.go, registry/rest/{create,update}.go.
+ *
+ * Order of a create: names and system fields → hooks → strategy → validation → validating admission → one transaction.
+ * Order of an update: the caller's change → mutating admission → resourceVersion → hooks → strategy → validation → validating admission →
+ * one transaction; all again when another writer was faster.
+ */
+import { rulesFor } from '#api/rules';
+import { schema } from '#api/facts';
+import type { Clock, Random } from '#machinery/clock';
+import { timestamp } from '#machinery/clock';
+import { equal } from '#machinery/meta';
+import type { KubeObject } from '#machinery/meta';
+import { nameIsPathSegment, validateObjectMeta, validateObjectMetaUpdate } from '#machinery/names';
+import { alreadyExists, badRequest, conflict, failure, invalid, invalidField, isAlreadyExists, modified, notFound } from '#machinery/status';
+import type { FieldError } from '#machinery/status';
+import type { Store } from '#store';
+import type { AdmissionAttributes, CachedObject, Operation, ServedResource, WatchCache } from '../../contract.ts';
+import type { DeleteOptions, Finish, RequestContext, ResourceStorage, StorageHooks, StorageOptions } from '../contract.ts';
+import type { StorageTraits } from '../served.ts';
+import type { AdmissionChain } from './admission-chain.ts';
+import { ConvertedObjects } from './conversion.ts';
+import type { Converter } from './conversion.ts';
+import { checkPreconditions, planDeletion, removedByUpdate } from './deletion.ts';
+import { decodeStored, encodeStored, inWireOrder } from './encoding.ts';
+import type { TtlLeases } from './ttl-leases.ts';
+
+/** What a storage is made of. Everything but `served` and `converter` is shared by the versions of a resource. */
+export interface StorageParts {
+  served: ServedResource;
+  store: Store;
+  cache: WatchCache;
+  clock: Clock;
+  random: Random;
+  traits: StorageTraits;
+  leases: TtlLeases;
+  /** Looked up late: plugins and hooks are made after the storages they use. */
+  admission(): AdmissionChain;
+  hooks(): StorageHooks | undefined;
+  converter?: Converter;
+}
+
+const nameAttempts = 8;
+const maxGeneratedName = 63;
+const generatedSuffix = 5;
+
+export class GenericStorage implements ResourceStorage {
+  readonly served: ServedResource;
+  readonly parts: StorageParts;
+  readonly #converted: ConvertedObjects | undefined;
+  readonly #hasStatus: boolean;
+  readonly #countsGeneration: boolean | ((object: KubeObject, old: KubeObject) => boolean);
+
+  constructor(parts: StorageParts) {
+    this.parts = parts;
+    this.served = parts.served;
+    this.#converted = parts.converter && new ConvertedObjects(parts.converter);
+    const { fact, rules } = parts.served;
+    const fields = schema[fact.type]?.fields;
+    this.#hasStatus = fact.subresources.some((subresource) => subresource.name === 'status');
+    this.#countsGeneration = rules.generation ?? (fields ? 'spec' in fields && 'status' in fields : true);
+  }
+
+  get cache(): WatchCache {
+    return this.parts.cache;
+  }
+
+  /** As errors name this resource. */
+  get resource(): { group: string; resource: string } {
+    return { group: this.served.fact.group, resource: this.served.fact.resource };
+  }
+
+  key(namespace: string, name: string): string {
+    const { storagePrefix, fact } = this.served;
+    if (fact.namespaced) {
+      if (!namespace) throw badRequest('Namespace parameter required.');
+      return `${storagePrefix}${namespace}/${name}`;
+    }
+    return `${storagePrefix}${name}`;
+  }
+
+  /** The cached object, if `object` is the one in the cache: its bytes can then be copied. */
+  cachedFor(object: KubeObject): CachedObject | undefined {
+    if (this.#converted) return undefined;
+    const { namespace, name } = object.metadata ?? {};
+    const cached = name ? this.cache.get(this.key(namespace ?? '', name)) : undefined;
+    return cached?.object === object ? cached : undefined;
+  }
+
+  /** Waits until reads from the cache are as fresh as the store. */
+  async fresh(): Promise<void> {
+    await this.cache.synced;
+    if (!this.parts.store.embedded) await this.cache.waitFor(await this.parts.store.revision());
+  }
+
+  async toServed(entries: readonly CachedObject[]): Promise<readonly CachedObject[]> {
+    return this.#converted ? this.#converted.toServed(entries) : entries;
+  }
+
+  get converts(): boolean {
+    return this.#converted !== undefined;
+  }
+
+  async get(_context: RequestContext, namespace: string, name: string): Promise<CachedObject> {
+    const key = this.key(namespace, name);
+    await this.fresh();
+    const cached = this.cache.get(key);
+    if (!cached) throw notFound(this.resource, name);
+    return this.#converted ? (await this.#converted.toServed([cached]))[0]! : cached;
+  }
+
+  // ---- create ----
+
+  async create(context: RequestContext, namespace: string, object: KubeObject, options: StorageOptions = {}): Promise<KubeObject> {
+    const meta = (object.metadata ??= {});
+    if (options.admit) {
+      const attributes = this.#attributes('CREATE', context, namespace, meta.name ?? '', object, undefined);
+      await this.parts.admission().admit(attributes);
+      object = attributes.object ?? object;
+    }
+    const generates = !object.metadata?.name && Boolean(object.metadata?.generateName);
+    if (!generates) return this.#create(context, namespace, object, options);
+    const pristine = JSON.stringify(object);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#create(context, namespace, JSON.parse(pristine) as KubeObject, options);
+      } catch (error) {
+        if (!isAlreadyExists(error) || attempt === nameAttempts) throw error;
+      }
+    }
+  }
+
+  async #create(context: RequestContext, namespace: string, object: KubeObject, options: StorageOptions): Promise<KubeObject> {
+    const { clock, random } = this.parts;
+    const meta = (object.metadata ??= {});
+    meta.creationTimestamp = timestamp(clock);
+    meta.uid = random.uuid();
+    const generated = !meta.name && Boolean(meta.generateName);
+    if (generated) meta.name = `${meta.generateName!.slice(0, maxGeneratedName - generatedSuffix)}${random.suffix(generatedSuffix)}`;
+    const finish = await this.parts.hooks()?.beginCreate?.(context, object);
+    return this.#settled(finish, async () => {
+      await this.#beforeCreate(context, namespace, object, options);
+      const name = object.metadata!.name!;
+      const key = this.key(object.metadata!.namespace ?? '', name);
+      try {
+        return await this.#write(context, key, object, 0);
+      } catch (error) {
+        if (!isAlreadyExists(error)) throw error;
+        if (generated)
+          throw failure(409, 'AlreadyExists', `${this.#qualified()} "${name}" already exists, the server was not able to generate a unique name for the object`, {
+            ...error.status.details,
+            retryAfterSeconds: 1,
+          });
+        await this.fresh();
+        if (this.cache.get(key)?.object.metadata?.deletionTimestamp)
+          throw failure(409, 'AlreadyExists', `object is being deleted: ${error.message}`, error.status.details);
+        throw error;
+      }
+    });
+  }
+
+  async #beforeCreate(context: RequestContext, namespace: string, object: KubeObject, options: StorageOptions): Promise<void> {
+    const { rules, kind, fact } = this.served;
+    const meta = object.metadata!;
+    matchNamespace(object, fact.namespaced ? namespace : '');
+    delete meta.resourceVersion;
+    if (this.#countsGeneration !== false) meta.generation = 1;
+    else delete meta.generation;
+    if (!rules.prepareForCreate && this.#hasStatus) delete (object as { status?: unknown }).status;
+    rules.prepareForCreate?.(object, this.#strategyContext(context));
+    const errors = [...this.#metaErrors(object), ...(rules.validate?.(object) ?? [])];
+    if (errors.length > 0) throw invalid(kind, meta.name ?? '', distinct(errors));
+    for (const text of rules.warnings?.(object) ?? []) context.warn(text);
+    if (options.admit)
+      await this.parts.admission().validate(this.#attributes('CREATE', context, namespace, meta.name ?? '', object, undefined));
+  }
+
+  /** Metadata rules; the kind's own name rule comes first and replaces the general one, which then only wants a path segment. */
+  #metaErrors(object: KubeObject): FieldError[] {
+    const { rules, fact } = this.served;
+    return validateObjectMeta(object.metadata, {
+      namespaced: fact.namespaced,
+      ...(rules.validateName && { nameErrors: (name: string, prefix: boolean) => [...rules.validateName!(name, prefix), ...nameIsPathSegment(name, prefix)] }),
+    });
+  }
+
+  // ---- update ----
+
+  async update(
+    context: RequestContext,
+    namespace: string,
+    name: string,
+    change: (old: KubeObject | undefined) => KubeObject | Promise<KubeObject>,
+    subresource = '',
+    options: StorageOptions = {},
+  ): Promise<{ object: KubeObject; created: boolean }> {
+    const key = this.key(namespace, name);
+    const { rules, kind } = this.served;
+    await this.cache.synced;
+    let stored = await this.#current(key, false);
+    for (;;) {
+      const old = stored && (await this.#toServed(stored));
+      if (!old && !options.forceCreate && !rules.allowCreateOnUpdate) throw notFound(this.resource, name);
+      let object = await change(old);
+      const meta = (object.metadata ??= {});
+      if (!old) {
+        if (options.admit) {
+          const attributes = this.#attributes('CREATE', context, namespace, name, object, undefined);
+          await this.parts.admission().admit(attributes);
+          object = attributes.object ?? object;
+        }
+        if (object.metadata?.uid)
+          throw conflict(this.resource, name, `Precondition failed: UID in precondition: ${object.metadata.uid}, UID in object meta: `);
+        return { object: await this.#create(context, namespace, object, options), created: true };
+      }
+      if (meta.uid && meta.uid !== old.metadata?.uid) {
+        // What was read may be stale; only the store decides.
+        if (stored!.cached) {
+          stored = await this.#current(key, true);
+          if (stored?.revision !== Number(old.metadata?.resourceVersion)) continue;
+        }
+        throw conflict(
+          this.resource,
+          name,
+          `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${old.metadata?.uid ?? ''}`,
+        );
+      }
+      if (options.admit) {
+        const attributes = this.#attributes('UPDATE', context, namespace, name, object, old, subresource);
+        await this.parts.admission().admit(attributes);
+        object = attributes.object ?? object;
+      }
+      const version = object.metadata?.resourceVersion;
+      if (!version || version === '0') {
+        if (rules.allowUnconditionalUpdate === false)
+          throw invalid({ group: kind.group, kind: this.served.fact.resource }, name, [
+            invalidField('metadata.resourceVersion', 0, 'must be specified for an update'),
+          ]);
+      } else if (version !== old.metadata?.resourceVersion) {
+        if (stored!.cached) {
+          stored = await this.#current(key, true);
+          if (stored && String(stored.revision) === version) continue;
+        }
+        throw modified(this.resource, name);
+      }
+      (object.metadata ??= {}).resourceVersion = old.metadata?.resourceVersion ?? '';
+      const finish = await this.parts.hooks()?.beginUpdate?.(context, object, old);
+      const result = await this.#settled(finish, () => this.#replace(context, key, object, old, stored!, subresource, options));
+      if (result) return { object: result, created: false };
+      stored = await this.#current(key, true);
+    }
+  }
+
+  /** One try of an update; undefined when another writer was faster. */
+  async #replace(
+    context: RequestContext,
+    key: string,
+    object: KubeObject,
+    old: KubeObject,
+    stored: Stored,
+    subresource: string,
+    options: StorageOptions,
+  ): Promise<KubeObject | undefined> {
+    const { namespace = '', name = '' } = old.metadata ?? {};
+    this.#beforeUpdate(context, object, old, subresource);
+    ignoreTimestamps(object, old);
+    if (options.admit)
+      await this.parts.admission().validate(this.#attributes('UPDATE', context, namespace, name, object, old, subresource));
+    if (removedByUpdate(object, old)) {
+      if (context.dryRun) return object;
+      const revision = await this.#remove(key, stored.revision);
+      if (revision === undefined) return undefined;
+      await this.parts.hooks()?.afterDelete?.(context, object);
+      return object;
+    }
+    if (equal(object, old)) {
+      if (!stored.cached) return old;
+      const newest = await this.#current(key, true);
+      return newest?.revision === stored.revision ? old : undefined;
+    }
+    try {
+      return await this.#write(context, key, object, stored.revision);
+    } catch (error) {
+      if (error instanceof RevisionChanged) return undefined;
+      throw error;
+    }
+  }
+
+  #beforeUpdate(context: RequestContext, object: KubeObject, old: KubeObject, subresource: string): void {
+    const { rules, kind, fact } = this.served;
+    const meta = object.metadata!;
+    const oldMeta = old.metadata ?? {};
+    matchNamespace(object, fact.namespaced ? (oldMeta.namespace ?? '') : '');
+    if (oldMeta.generation === undefined) delete meta.generation;
+    else meta.generation = oldMeta.generation;
+    const special = subresource ? rules.subresources?.[subresource] : undefined;
+    const strategy = this.#strategyContext(context);
+    if (special?.prepareForUpdate) special.prepareForUpdate(object, old, strategy);
+    else if (subresource === 'status') restoreAllButStatus(object, old);
+    else if (rules.prepareForUpdate) rules.prepareForUpdate(object, old, strategy);
+    else if (this.#hasStatus) restoreField(object, old, 'status');
+    if (subresource !== 'status' && this.#counts(object, old)) meta.generation = (oldMeta.generation ?? 0) + 1;
+    if (!meta.uid && oldMeta.uid) meta.uid = oldMeta.uid;
+    if (oldMeta.creationTimestamp) meta.creationTimestamp = oldMeta.creationTimestamp;
+    if (oldMeta.deletionTimestamp) meta.deletionTimestamp = oldMeta.deletionTimestamp;
+    if (oldMeta.deletionGracePeriodSeconds !== undefined && meta.deletionGracePeriodSeconds === undefined)
+      meta.deletionGracePeriodSeconds = oldMeta.deletionGracePeriodSeconds;
+    const errors = [...this.#metaErrors(object), ...validateObjectMetaUpdate(meta, oldMeta)];
+    const validate = special?.validateUpdate ?? (subresource === 'status' ? undefined : rules.validateUpdate);
+    errors.push(...(validate?.(object, old) ?? []));
+    if (errors.length > 0) throw invalid(kind, meta.name ?? '', distinct(errors));
+    if (!subresource) for (const text of rules.warnings?.(object, old) ?? []) context.warn(text);
+  }
+
+  #counts(object: KubeObject, old: KubeObject): boolean {
+    const rule = this.#countsGeneration;
+    if (rule === false) return false;
+    if (typeof rule === 'function') return rule(object, old);
+    const present = object as Record<string, unknown>;
+    const before = old as Record<string, unknown>;
+    for (const field of new Set([...Object.keys(present), ...Object.keys(before)])) {
+      if (field === 'metadata' || field === 'status' || field === 'kind' || field === 'apiVersion') continue;
+      if (!equal(present[field], before[field])) return true;
+    }
+    return false;
+  }
+
+  // ---- delete ----
+
+  async delete(
+    context: RequestContext,
+    namespace: string,
+    name: string,
+    options: DeleteOptions,
+    storageOptions: StorageOptions = {},
+  ): Promise<{ object: KubeObject; removed: boolean }> {
+    const key = this.key(namespace, name);
+    await this.cache.synced;
+    let stored = await this.#current(key, false);
+    let admitted = false;
+    let preconditions = options;
+    for (;;) {
+      if (!stored) throw notFound(this.resource, name);
+      const old = await this.#toServed(stored);
+      if (stored.cached && !this.parts.store.embedded && preconditions.preconditions) {
+        stored = await this.#current(key, true);
+        continue;
+      }
+      checkPreconditions(old, preconditions, this.served.kind.group, this.served.kind.kind);
+      if (storageOptions.admit && !admitted) {
+        const attributes = this.#attributes('DELETE', context, namespace, name, undefined, old, '', options);
+        await this.parts.admission().admit(attributes);
+        await this.parts.admission().validate(attributes);
+        admitted = true;
+      }
+      const plan = this.planDeletion(old, options);
+      if (plan.action === 'pending') return { object: old, removed: false };
+      let revision = stored.revision;
+      let last = old;
+      if (plan.action === 'update') {
+        try {
+          last = await this.#write(context, key, plan.object!, revision);
+        } catch (error) {
+          if (!(error instanceof RevisionChanged)) throw error;
+          stored = await this.#current(key, true);
+          continue;
+        }
+        if (!plan.removeAfter) return { object: last, removed: false };
+        revision = Number(last.metadata?.resourceVersion);
+        preconditions = { ...options, preconditions: {} };
+      }
+      if (context.dryRun) return { object: last, removed: true };
+      const removedAt = await this.#remove(key, revision);
+      if (removedAt === undefined) {
+        stored = await this.#current(key, true);
+        // Someone else removed it between the two steps of a graceful deletion: that is what was asked for.
+        if (stored || plan.action !== 'update') continue;
+      }
+      const object = removedAt === undefined ? last : inWireOrder(last, String(removedAt));
+      await this.parts.hooks()?.afterDelete?.(context, object);
+      return { object, removed: true };
+    }
+  }
+
+  /** Overridden where a kind's deletion has steps of its own. */
+  protected planDeletion(old: KubeObject, options: DeleteOptions): ReturnType<typeof planDeletion> {
+    return planDeletion(old, options, this.served.rules, this.parts.traits, this.parts.clock.now());
+  }
+
+  // ---- store ----
+
+  /** The stored object in the storage version: from the cache (as fresh as an embedded store), or read from the store. */
+  async #current(key: string, read: boolean): Promise<Stored | undefined> {
+    const { store } = this.parts;
+    if (store.embedded || !read) {
+      const cached = this.cache.get(key);
+      if (cached) return { object: cached.object, revision: cached.revision, cached: !store.embedded };
+      if (store.embedded) return undefined;
+    }
+    const result = await store.range({ key });
+    const found = result.keyValues[0];
+    if (!found) return undefined;
+    return { object: this.decode(found.value, found.modRevision), revision: found.modRevision, cached: false };
+  }
+
+  /** A stored value as an object in the storage version. */
+  decode(value: Uint8Array, revision: number): KubeObject {
+    const { storageKind } = this.served;
+    const object = decodeStored(value, rulesFor(storageKind).applyDefaults);
+    object.metadata = { ...object.metadata, resourceVersion: String(revision) };
+    return object;
+  }
+
+  async #toServed(stored: Stored): Promise<KubeObject> {
+    if (!this.parts.converter) return stored.object;
+    return (await this.parts.converter.toServed([stored.object]))[0]!;
+  }
+
+  /** Puts the object where the key's revision still is `expected` (0: absent). The answer is the object as stored, in the served version. */
+  async #write(context: RequestContext, key: string, object: KubeObject, expected: number): Promise<KubeObject> {
+    const { store, converter, traits, leases } = this.parts;
+    const name = object.metadata?.name ?? '';
+    if (context.dryRun) {
+      if (expected === 0 && (await this.#current(key, true))) throw alreadyExists(this.resource, name);
+      return inWireOrder(object, expected === 0 ? undefined : String(expected));
+    }
+    const stored = converter ? (await converter.toStorage([object]))[0]! : object;
+    const lease = traits.ttl === undefined ? 0 : await leases.for(traits.ttl);
+    const value = encodeStored(stored);
+    const result = await store.txn({
+      compare: [{ key, target: 'mod', result: 'equal', operand: expected }],
+      success: [{ type: 'put', key, value, ...(lease && { lease }) }],
+      failure: [],
+      ...(traits.deferred && { durability: 'deferred' as const }),
+    });
+    if (!result.succeeded) throw expected === 0 ? alreadyExists(this.resource, name) : new RevisionChanged();
+    if (converter) return inWireOrder(object, String(result.revision));
+    const cached = this.cache.get(key);
+    return cached?.revision === result.revision ? cached.object : this.decode(value, result.revision);
+  }
+
+  /** Removes the key where its revision still is `expected`; the revision of the deletion, undefined when it is not. */
+  async #remove(key: string, expected: number): Promise<number | undefined> {
+    const result = await this.parts.store.txn({
+      compare: [{ key, target: 'mod', result: 'equal', operand: expected }],
+      success: [{ type: 'delete', key }],
+      failure: [],
+      ...(this.parts.traits.deferred && { durability: 'deferred' as const }),
+    });
+    return result.succeeded ? result.revision : undefined;
+  }
+
+  // ---- small things ----
+
+  #qualified(): string {
+    const { group, resource } = this.resource;
+    return group ? `${resource}.${group}` : resource;
+  }
+
+  #strategyContext(context: RequestContext): { now: number; user: RequestContext['user'] } {
+    return { now: this.parts.clock.now(), user: context.user };
+  }
+
+  async #settled<T>(finish: Finish | undefined, work: () => Promise<T | undefined>): Promise<T> {
+    if (!finish) return (await work()) as T;
+    let succeeded = false;
+    try {
+      const result = await work();
+      succeeded = result !== undefined;
+      return result as T;
+    } finally {
+      await finish(succeeded);
+    }
+  }
+
+  #attributes(
+    operation: Operation,
+    context: RequestContext,
+    namespace: string,
+    name: string,
+    object: KubeObject | undefined,
+    oldObject: KubeObject | undefined,
+    subresource = '',
+    options: DeleteOptions = {},
+  ): AdmissionAttributes {
+    return {
+      operation,
+      kind: this.served.kind,
+      subresource,
+      // A Namespace is in itself, as upstream has it.
+      namespace: this.served.kind.resource === 'namespaces' && this.served.kind.group === '' ? name : namespace,
+      name,
+      object,
+      oldObject,
+      options: requestOptions(operation, context, options),
+      dryRun: context.dryRun,
+      user: context.user,
+      warn: (text) => context.warn(text),
+      annotate: (key, value) => context.annotate(key, value),
+    };
+  }
+}
+
+interface Stored {
+  object: KubeObject;
+  revision: number;
+  /** Comes from a cache that may be behind the store. */
+  cached: boolean;
+}
+
+/** Another writer was faster. */
+class RevisionChanged extends Error {}
+
+/** The options object that admission sees. */
+export function requestOptions(operation: Operation, context: RequestContext, options: DeleteOptions = {}): Record<string, unknown> {
+  const names = { CREATE: 'CreateOptions', UPDATE: 'UpdateOptions', DELETE: 'DeleteOptions', CONNECT: '' };
+  const fieldValidation = context.query.get('fieldValidation');
+  return {
+    kind: context.info.verb === 'patch' && operation === 'UPDATE' ? 'PatchOptions' : names[operation],
+    apiVersion: 'meta.k8s.io/v1',
+    ...(context.dryRun && { dryRun: ['All'] }),
+    ...(operation !== 'DELETE' && context.query.get('fieldManager') && { fieldManager: context.query.get('fieldManager') }),
+    ...(operation !== 'DELETE' && fieldValidation && { fieldValidation }),
+    ...(operation === 'DELETE' && options),
+  };
+}
+
+/** upstream: rest.EnsureObjectNamespaceMatchesRequestNamespace. */
+export function matchNamespace(object: KubeObject, namespace: string): void {
+  const meta = (object.metadata ??= {});
+  if (meta.namespace === namespace || (!meta.namespace && !namespace)) {
+    if (!namespace) delete meta.namespace;
+    return;
+  }
+  if (meta.namespace && namespace)
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  if (namespace) meta.namespace = namespace;
+  else delete meta.namespace;
+}
+
+function restoreField(object: KubeObject, old: KubeObject, field: string): void {
+  const target = object as Record<string, unknown>;
+  const value = (old as Record<string, unknown>)[field];
+  if (value === undefined) delete target[field];
+  else target[field] = value;
+}
+
+function restoreAllButStatus(object: KubeObject, old: KubeObject): void {
+  for (const field of new Set([...Object.keys(object), ...Object.keys(old)]))
+    if (field !== 'metadata' && field !== 'status') restoreField(object, old, field);
+}
+
+/** Managed fields that differ in their times alone are no change. upstream: managedfields IgnoreManagedFieldsTimestampsTransformer. */
+function ignoreTimestamps(object: KubeObject, old: KubeObject): void {
+  const fields = object.metadata?.managedFields;
+  const before = old.metadata?.managedFields;
+  if (!fields || !before || fields.length !== before.length) return;
+  const timeless = (entries: typeof fields): unknown[] => entries.map(({ time: _, ...entry }) => entry);
+  if (!equal(timeless(fields), timeless(before))) return;
+  const { managedFields: _, ...meta } = object.metadata!;
+  const { managedFields: __, ...oldMeta } = old.metadata!;
+  if (equal({ ...object, metadata: meta }, { ...old, metadata: oldMeta })) object.metadata!.managedFields = before;
+}
+
+/** Metadata rules and the kind's may say the same twice. */
+function distinct(errors: FieldError[]): FieldError[] {
+  const seen = new Set<string>();
+  return errors.filter((error) => {
+    const text = `${error.type}|${error.field}|${error.message}`;
+    if (seen.has(text)) return false;
+    seen.add(text);
+    return true;
+  });
+}

@@ -1,0 +1,282 @@
+/**
+ * Gives a decoded request body the structure of its type: checks every value's JSON type, drops null and unknown fields, brings
+ * quantities and times into the form they are stored in. What a typed decoder does in Go, done by the schema table.
+ * upstream: sigs.k8s.io/json (texts), apimachinery/pkg/runtime/serializer/json.
+ */
+import { schema } from '#api/facts';
+import type { FieldFact } from '#api/facts';
+import { canonicalize } from '#machinery/quantity';
+
+/** The body does not have its type's structure; the message is upstream's decoder's. */
+export class StructureError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'StructureError';
+  }
+}
+
+type Reader = (value: unknown, at: Place, walk: Walk) => unknown;
+
+/** Where a value sits, for messages: made only when a message is written. */
+interface Place {
+  parent: Place | undefined;
+  segment: string | number;
+  /** The Go struct that has the field. */
+  struct: string;
+}
+
+interface Walk {
+  unknown: string[];
+}
+
+interface Struct {
+  name: string;
+  fields: Map<string, Reader>;
+}
+
+const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
+const extensions = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.';
+const structs = new Map<string, Struct>();
+
+/** The dotted path as Go's decoder tells it: no list indexes, no map keys. */
+function goPath(place: Place | undefined): string {
+  const parts: string[] = [];
+  for (let at = place; at; at = at.parent) if (at.struct) parts.unshift(String(at.segment));
+  return parts.join('.');
+}
+
+/** The path with indexes, as strict decoding tells it. */
+function strictPath(place: Place | undefined, field: string): string {
+  let text = '';
+  const parts: (string | number)[] = [field];
+  for (let at = place; at; at = at.parent) parts.unshift(at.segment);
+  for (const part of parts) text += typeof part === 'number' ? `[${part}]` : text ? `.${part}` : part;
+  return text;
+}
+
+const jsonType = (value: unknown): string =>
+  Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : value === null ? 'null' : typeof value;
+
+function mismatch(value: unknown, place: Place, goType: string, shown = jsonType(value)): StructureError {
+  let owner: Place | undefined = place;
+  while (owner && !owner.struct) owner = owner.parent;
+  const path = goPath(place);
+  return new StructureError(
+    path
+      ? `json: cannot unmarshal ${shown} into Go struct field ${owner?.struct ?? ''}.${path} of type ${goType}`
+      : `json: cannot unmarshal ${shown} into Go value of type ${goType}`,
+  );
+}
+
+const ranges = { int32: [-(2 ** 31), 2 ** 31 - 1], int64: [-(2 ** 63), 2 ** 63] } as const;
+
+const integer =
+  (type: 'int32' | 'int64'): Reader =>
+  (value, at) => {
+    if (typeof value !== 'number') throw mismatch(value, at, type);
+    if (!Number.isInteger(value) || value < ranges[type][0] || value > ranges[type][1]) throw mismatch(value, at, type, `number ${value}`);
+    return value;
+  };
+
+const scalars: Record<string, Reader> = {
+  string: (value, at) => {
+    if (typeof value !== 'string') throw mismatch(value, at, 'string');
+    return value;
+  },
+  boolean: (value, at) => {
+    if (typeof value !== 'boolean') throw mismatch(value, at, 'bool');
+    return value;
+  },
+  double: (value, at) => {
+    if (typeof value !== 'number') throw mismatch(value, at, 'float64');
+    return value;
+  },
+  int32: integer('int32'),
+  int64: integer('int64'),
+  bytes: (value, at) => {
+    if (typeof value !== 'string') throw mismatch(value, at, '[]uint8');
+    return base64(value);
+  },
+  any: (value) => copy(value),
+};
+
+/** Checks base64 as Go's decoder does: line breaks are ignored, padding is wanted. */
+function base64(text: string): string {
+  const clean = text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]/g, '') : text;
+  const bad = clean.search(/[^A-Za-z0-9+/=]/);
+  if (bad >= 0) throw new StructureError(`illegal base64 data at input byte ${bad}`);
+  const equals = clean.indexOf('=');
+  if (equals >= 0 && (clean.length % 4 !== 0 || equals < clean.length - 2 || /[^=]/.test(clean.slice(equals))))
+    throw new StructureError(`illegal base64 data at input byte ${equals}`);
+  if (clean.length % 4 !== 0) throw new StructureError(`illegal base64 data at input byte ${clean.length - (clean.length % 4)}`);
+  return clean;
+}
+
+/** A copy of free-form JSON. */
+function copy(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copy);
+  const out: Record<string, unknown> = {};
+  for (const key in value) {
+    const item = (value as Record<string, unknown>)[key];
+    if (item !== undefined) define(out, key, copy(item));
+  }
+  return out;
+}
+
+/** Plain assignment, but "__proto__" stays a field like any other. */
+function define(target: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__') Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+  else target[key] = value;
+}
+
+const wholeSeconds = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
+
+function time(value: unknown, micro: boolean): string {
+  if (typeof value !== 'string') throw new StructureError(`json: cannot unmarshal ${jsonType(value)} into Go value of type string`);
+  if (!micro && wholeSeconds.test(value) && !Number.isNaN(Date.parse(value))) return value;
+  const match = rfc3339.exec(value);
+  const at = match ? Date.parse(value) : Number.NaN;
+  if (!match || Number.isNaN(at)) {
+    const layout = micro ? '2006-01-02T15:04:05.000000Z07:00' : '2006-01-02T15:04:05Z07:00';
+    throw new StructureError(`parsing time ${JSON.stringify(value)} as "${layout}": cannot parse ${JSON.stringify(value)} as "2006"`);
+  }
+  const seconds = new Date(at).toISOString().slice(0, 19);
+  return micro ? `${seconds}.${(match[1] ?? '.').slice(1).padEnd(6, '0').slice(0, 6)}Z` : `${seconds}Z`;
+}
+
+const quantityText = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+
+const special: Record<string, Reader> = {
+  [`${meta}Time`]: (value) => time(value, false),
+  [`${meta}MicroTime`]: (value) => time(value, true),
+  [`${meta}FieldsV1`]: (value) => copy(value),
+  [`${meta}Patch`]: (value) => copy(value),
+  'io.k8s.apimachinery.pkg.runtime.RawExtension': (value) => copy(value),
+  'io.k8s.apimachinery.pkg.api.resource.Quantity': (value) => {
+    if (typeof value !== 'string' && typeof value !== 'number') throw new StructureError(quantityText);
+    try {
+      return canonicalize(value);
+    } catch (error) {
+      throw new StructureError(error instanceof Error ? error.message : quantityText);
+    }
+  },
+  'io.k8s.apimachinery.pkg.util.intstr.IntOrString': (value) => {
+    if (typeof value === 'string') return value;
+    if (typeof value === 'number' && Number.isInteger(value)) return value;
+    throw new StructureError(`json: cannot unmarshal ${jsonType(value)} into Go value of type int32`);
+  },
+  [`${extensions}JSON`]: (value) => copy(value),
+  [`${extensions}CustomResourceSubresourceStatus`]: (value, at) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw mismatch(value, at, 'v1.CustomResourceSubresourceStatus');
+    return {};
+  },
+  [`${extensions}JSONSchemaPropsOrArray`]: (value, at, walk) =>
+    Array.isArray(value)
+      ? value.map((item, index) => schemaProps(item, { parent: at, segment: index, struct: '' }, walk))
+      : schemaProps(value, at, walk),
+  [`${extensions}JSONSchemaPropsOrBool`]: (value, at, walk) => (typeof value === 'boolean' ? value : schemaProps(value, at, walk)),
+  [`${extensions}JSONSchemaPropsOrStringArray`]: (value, at, walk) =>
+    Array.isArray(value)
+      ? value.map((item, index) => scalars['string']!(item, { parent: at, segment: index, struct: '' }, walk))
+      : schemaProps(value, at, walk),
+};
+const schemaProps: Reader = (value, at, walk) => readStruct(structOf(`${extensions}JSONSchemaProps`), value, at, walk);
+
+const goName = (type: string): string => {
+  const scalar = { string: 'string', boolean: 'bool', double: 'float64', int32: 'int32', int64: 'int64', bytes: '[]uint8' }[type];
+  if (scalar) return scalar;
+  if (type === 'any') return 'interface {}';
+  if (type.startsWith('[]')) return `[]${goName(type.slice(2))}`;
+  return type.split('.').slice(-2).join('.');
+};
+
+/** Fields without omitempty upstream: an empty list or map in them is kept. */
+function readerOf(fact: FieldFact): Reader {
+  const one = valueReader(fact.type);
+  const keepEmpty = fact.required === true;
+  if (fact.repeated) {
+    const goType = `[]${goName(fact.type)}`;
+    const zero = zeroOf(fact.type);
+    return (value, at, walk) => {
+      if (!Array.isArray(value)) throw mismatch(value, at, goType);
+      if (value.length === 0) return keepEmpty ? [] : undefined;
+      // Go decodes a null item as the zero value.
+      return value.map((item, index) =>
+        item === null || item === undefined ? zero() : one(item, { parent: at, segment: index, struct: '' }, walk),
+      );
+    };
+  }
+  if (fact.map) {
+    const goType = `map[string]${goName(fact.type)}`;
+    const zero = zeroOf(fact.type);
+    return (value, at, walk) => {
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) throw mismatch(value, at, goType);
+      const out: Record<string, unknown> = {};
+      let any = false;
+      for (const key in value) {
+        const item = (value as Record<string, unknown>)[key];
+        if (item === undefined) continue;
+        any = true;
+        define(out, key, item === null ? zero() : one(item, { parent: at, segment: key, struct: '' }, walk));
+      }
+      return any || keepEmpty ? out : undefined;
+    };
+  }
+  return one;
+}
+
+const zeroOf = (type: string): (() => unknown) => {
+  if (type === 'string' || type === 'bytes') return () => '';
+  if (type === 'boolean') return () => false;
+  if (type === 'int32' || type === 'int64' || type === 'double') return () => 0;
+  if (type.endsWith('.Quantity')) return () => '0';
+  if (type === 'any' || type.endsWith('.JSON') || type.endsWith('.RawExtension')) return () => null;
+  return type.startsWith('[]') ? () => [] : () => ({});
+};
+
+function valueReader(type: string): Reader {
+  const known = scalars[type] ?? special[type];
+  if (known) return known;
+  if (type.startsWith('[]')) return readerOf({ type: type.slice(2), repeated: true, required: true });
+  return (value, at, walk) => readStruct(structOf(type), value, at, walk);
+}
+
+function structOf(type: string): Struct {
+  let struct = structs.get(type);
+  if (!struct) {
+    const fact = schema[type];
+    if (!fact?.fields) throw new Error(`Cannot read type ${type}: it has no fields in the schema`);
+    struct = { name: goName(type), fields: new Map() };
+    structs.set(type, struct);
+    for (const [name, field] of Object.entries(fact.fields)) struct.fields.set(name, readerOf(field));
+  }
+  return struct;
+}
+
+function readStruct(struct: Struct, value: unknown, at: Place | undefined, walk: Walk): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw at ? mismatch(value, at, struct.name) : new StructureError(`json: cannot unmarshal ${jsonType(value)} into Go value of type ${struct.name}`);
+  const out: Record<string, unknown> = {};
+  const name = struct.name.slice(struct.name.indexOf('.') + 1);
+  for (const key in value) {
+    const item = (value as Record<string, unknown>)[key];
+    const reader = struct.fields.get(key);
+    if (!reader) {
+      if (item !== undefined) walk.unknown.push(strictPath(at, key));
+      continue;
+    }
+    if (item === null || item === undefined) continue;
+    const read = reader(item, { parent: at, segment: key, struct: name }, walk);
+    if (read !== undefined) out[key] = read;
+  }
+  return out;
+}
+
+/** A private copy of `value` with the structure of `type`, and the paths of the fields it had too many. Throws a StructureError. */
+export function conform(type: string, value: unknown): { value: Record<string, unknown>; unknown: string[] } {
+  const walk: Walk = { unknown: [] };
+  return { value: readStruct(structOf(type), value, undefined, walk) as Record<string, unknown>, unknown: walk.unknown };
+}
