@@ -1,5 +1,6 @@
 /** What the columns of many kinds share. upstream: pkg/printers/internalversion/printers.go, apimachinery/pkg/util/duration. */
 import type { KubeObject } from '#machinery/meta';
+import { formatLabelSelector } from '#machinery/selectors';
 import type { Column } from './contract.ts';
 import type { Container, LabelSelector } from './facts/types.ts';
 
@@ -80,26 +81,11 @@ export function formatLabels(labels: Record<string, string> | null | undefined):
   return keys.length ? keys.map((key) => `${key}=${labels![key]}`).join(',') : '<none>';
 }
 
-/** A selector's text, sorted by key; "" for one without requirements. upstream: metav1.LabelSelectorAsSelector(…).String(). */
+/** A selector's text, sorted by key; "" for one without requirements or without a meaning. upstream: the selector of a scale subresource. */
 export function selectorText(selector: LabelSelector | null | undefined): string {
-  if (!selector) return '';
-  const terms: [string, string][] = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => [key, `${key}=${value}`]);
-  for (const { key, operator, values } of selector.matchExpressions ?? []) {
-    const list = [...(values ?? [])].sort().join(',');
-    if (operator === 'In') terms.push([key, `${key} in (${list})`]);
-    else if (operator === 'NotIn') terms.push([key, `${key} notin (${list})`]);
-    else if (operator === 'Exists') terms.push([key, key]);
-    else if (operator === 'DoesNotExist') terms.push([key, `!${key}`]);
-    else return '<error>';
-  }
-  return terms
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-    .map(([, term]) => term)
-    .join(',');
+  const text = formatLabelSelector(selector ?? undefined);
+  return text === '<none>' || text === '<error>' ? '' : text;
 }
-
-/** upstream: metav1.FormatLabelSelector. */
-export const formatLabelSelector = (selector: LabelSelector | null | undefined): string => selectorText(selector) || '<none>';
 
 /** The first `limit` items and how many more there are. upstream: listWithMoreString. */
 export function listWithMore(items: readonly string[], limit = 3, empty = '<unset>'): string {
@@ -107,3 +93,5 @@ export function listWithMore(items: readonly string[], limit = 3, empty = '<unse
   if (items.length > limit) return `${list} + ${items.length - limit} more...`;
   return list || empty;
 }
+
+export { formatLabelSelector };

@@ -36,3 +36,14 @@ export function keepMetadata(object: KubeObject, old: KubeObject): void {
 
 /** Milliseconds since 1970 as a metav1.Time. */
 export const timeOf = (milliseconds: number): string => `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
+
+/** Restores all metadata but who manages which field. */
+export function keepAllMetadata(object: KubeObject, old: KubeObject): void {
+  const managedFields = object.metadata?.managedFields;
+  const resourceVersion = object.metadata?.resourceVersion;
+  object.metadata = { ...old.metadata };
+  if (managedFields) object.metadata.managedFields = managedFields;
+  else delete object.metadata.managedFields;
+  // The one the client sent counts as its precondition.
+  if (resourceVersion !== undefined) object.metadata.resourceVersion = resourceVersion;
+}

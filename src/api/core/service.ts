@@ -4,6 +4,7 @@ import { defineKind } from '../contract.ts';
 import { ageColumn, formatLabels, text } from '../columns.ts';
 import { keepSpec, keepStatus } from '../strategy.ts';
 import { equal } from '#machinery/meta';
+import { loadBalancerAddresses } from '../networking/load-balancer-text.ts';
 import { externallyAccessible, hasNodePorts, isLoadBalancer, needsClusterIP, needsHealthCheckNodePort } from './service-type.ts';
 
 /** The session of a client lasts three hours. */
@@ -55,17 +56,11 @@ function dropTypeDependentFields(service: Service, old: Service): void {
     delete spec.externalTrafficPolicy;
 }
 
-function loadBalancerAddresses(service: Service): string[] {
-  const addresses = new Set<string>();
-  for (const { ip, hostname } of service.status?.loadBalancer?.ingress ?? []) if (ip || hostname) addresses.add((ip || hostname)!);
-  return [...addresses].sort();
-}
-
 function externalIP(service: Service): string {
   const { type, externalIPs = [], externalName } = service.spec ?? {};
   if (type === 'ClusterIP' || type === 'NodePort') return externalIPs.join(',') || '<none>';
   if (type === 'LoadBalancer') {
-    const balancers = loadBalancerAddresses(service);
+    const balancers = loadBalancerAddresses(service.status?.loadBalancer?.ingress);
     return [...balancers, ...externalIPs].join(',') || '<pending>';
   }
   return type === 'ExternalName' ? (externalName ?? '') : '<unknown>';

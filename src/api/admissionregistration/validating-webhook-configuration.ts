@@ -1,0 +1,16 @@
+/** upstream: pkg/registry/admissionregistration/validatingwebhookconfiguration/strategy.go. */
+import { ValidatingWebhookConfiguration } from '../facts/kinds.ts';
+import { equal } from '#machinery/meta';
+import { defineKind } from '../contract.ts';
+import { ageColumn, integer } from '../columns.ts';
+import { defaultWebhook } from './defaults.ts';
+
+export const validatingWebhookConfigurationRules = defineKind<ValidatingWebhookConfiguration>({
+  kind: ValidatingWebhookConfiguration,
+  applyDefaults: (configuration) => {
+    for (const webhook of configuration.webhooks ?? []) defaultWebhook(webhook);
+  },
+  generation: (configuration, old) => !equal(configuration.webhooks, old.webhooks),
+  allowUnconditionalUpdate: false,
+  columns: [integer('Webhooks', (configuration) => configuration.webhooks?.length ?? 0), ageColumn],
+});

@@ -1,0 +1,30 @@
+/** The first version: one metric, cpu. Others stand in annotations. upstream: pkg/apis/autoscaling/v1. */
+import { AutoscalingV1HorizontalPodAutoscaler } from '../facts/kinds.ts';
+import { defineKind } from '../contract.ts';
+import { ageColumn, text } from '../columns.ts';
+import { keepSpec, keepStatus } from '../strategy.ts';
+
+export const autoscalingV1HorizontalPodAutoscalerRules = defineKind<AutoscalingV1HorizontalPodAutoscaler>({
+  kind: AutoscalingV1HorizontalPodAutoscaler,
+  applyDefaults: ({ spec }) => {
+    if (spec) spec.minReplicas ??= 1;
+  },
+  prepareForCreate: (autoscaler) => {
+    autoscaler.status = { currentReplicas: 0, desiredReplicas: 0 };
+  },
+  prepareForUpdate: keepStatus,
+  subresources: { status: { prepareForUpdate: keepSpec } },
+  generation: false,
+  columns: [
+    text('Reference', ({ spec }) => `${spec?.scaleTargetRef.kind ?? ''}/${spec?.scaleTargetRef.name ?? ''}`),
+    text('Targets', ({ spec, status }) =>
+      spec?.targetCPUUtilizationPercentage == null
+        ? '<none>'
+        : `cpu: ${status?.currentCPUUtilizationPercentage == null ? '<unknown>' : `${status.currentCPUUtilizationPercentage}%`}/${spec.targetCPUUtilizationPercentage}%`,
+    ),
+    text('MinPods', ({ spec }) => (spec?.minReplicas == null ? '<unset>' : String(spec.minReplicas))),
+    text('MaxPods', ({ spec }) => spec?.maxReplicas ?? 0),
+    text('Replicas', ({ status }) => status?.currentReplicas ?? 0),
+    ageColumn,
+  ],
+});
