@@ -4,7 +4,7 @@ import type { KubeObject } from '#machinery/meta';
 import type { Clock, Random } from '#machinery/clock';
 import type { Log } from '#machinery/log';
 
-/** What a controller works with. Its client speaks as its own service account (system:serviceaccount:kube-system:<name>-controller). */
+/** What a controller works with. Its client speaks as its own service account (system:serviceaccount:kube-system:<serviceAccount>). */
 export interface ControllerContext {
   client: Client;
   informers: Informers;
@@ -17,6 +17,8 @@ export interface ControllerContext {
   /** Puts a key on this controller's queue, now or after some milliseconds. */
   enqueue(key: string, afterMilliseconds?: number): void;
   options: ControllerOptions;
+  /** Aborts when the controller must stop. */
+  signal: AbortSignal;
 }
 
 /** Cluster-wide settings that controllers read. Durations in milliseconds. upstream: kube-controller-manager's flags and defaults. */
@@ -55,6 +57,10 @@ export interface Result {
 export interface Controller {
   /** Upstream's name: "deployment-controller" (controller_descriptor.go / names). */
   name: string;
+  /** Whose name its client speaks in: system:serviceaccount:kube-system:<this>. upstream: controller_descriptor.go, bootstrappolicy. */
+  serviceAccount: string;
+  /** Source of its events. Default: the name. */
+  component?: string;
   watches: Source<any>[]; // oxlint-disable-line typescript/no-explicit-any -- one list holds sources of many kinds
   /** Default 5. */
   workers?: number;
