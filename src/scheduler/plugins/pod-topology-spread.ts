@@ -1,0 +1,283 @@
+import type { Node, Pod, TopologySpreadConstraint } from '#api';
+import type { Cache } from '../cache/cache.ts';
+import type { NodeInfo } from '../cache/node-info.ts';
+import type { PodInfo } from '../cache/pod-info.ts';
+import type { Topology } from '../cache/topology.ts';
+import { maxNodeScore } from '../contract.ts';
+import type { PluginFactory } from '../contract.ts';
+import { action } from '../framework/events.ts';
+import { skip, unresolvable, unschedulable } from '../framework/status.ts';
+import { labelSelector, requiredNodeAffinity } from '../selector.ts';
+import type { Selector } from '../selector.ts';
+import { untoleratedTaint } from '../tolerations.ts';
+import { defaultSelectors } from './default-selector.ts';
+
+const name = 'PodTopologySpread';
+const hostname = 'kubernetes.io/hostname';
+const spreadReason = Object.freeze(unschedulable("node(s) didn't match pod topology spread constraints"));
+const labelReason = Object.freeze(unresolvable("node(s) didn't match pod topology spread constraints (missing required label)"));
+
+const systemDefaults: readonly TopologySpreadConstraint[] = [
+  { topologyKey: hostname, whenUnsatisfiable: 'ScheduleAnyway', maxSkew: 3 },
+  { topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'ScheduleAnyway', maxSkew: 5 },
+];
+
+interface Constraint {
+  maxSkew: number;
+  minDomains: number;
+  topologyKey: string;
+  selector: Selector;
+  honorAffinity: boolean;
+  honorTaints: boolean;
+}
+
+function compile(constraint: TopologySpreadConstraint, pod: Pod, selector?: Selector): Constraint {
+  const extra: Record<string, string> = {};
+  for (const key of constraint.matchLabelKeys ?? []) {
+    const value = pod.metadata?.labels?.[key];
+    if (value !== undefined) extra[key] = value;
+  }
+  return {
+    maxSkew: constraint.maxSkew,
+    minDomains: constraint.minDomains ?? 1,
+    topologyKey: constraint.topologyKey,
+    selector: selector ?? labelSelector(constraint.labelSelector, extra),
+    honorAffinity: (constraint.nodeAffinityPolicy ?? 'Honor') === 'Honor',
+    honorTaints: constraint.nodeTaintsPolicy === 'Honor',
+  };
+}
+
+/** One hard constraint with the pods counted by domain. */
+class Spread {
+  readonly constraint: Constraint;
+  readonly topology: Topology;
+  readonly counts: Int32Array;
+  /** 1 for domains that have a node which counts. */
+  readonly present: Uint8Array;
+  #least = -1;
+
+  constructor(constraint: Constraint, topology: Topology, from?: Spread) {
+    this.constraint = constraint;
+    this.topology = topology;
+    this.counts = from ? from.counts.slice() : new Int32Array(topology.domains);
+    this.present = from ? from.present : new Uint8Array(topology.domains);
+  }
+
+  add(domain: number, by: number): void {
+    this.counts[domain]! += by;
+    this.#least = -1;
+  }
+
+  /** The fewest matching pods in a domain; 0 while there are fewer domains than asked for. */
+  get least(): number {
+    if (this.#least < 0) {
+      let least = 2 ** 31 - 1;
+      let domains = 0;
+      for (let domain = 0; domain < this.present.length; domain++) {
+        if (!this.present[domain]) continue;
+        domains++;
+        if (this.counts[domain]! < least) least = this.counts[domain]!;
+      }
+      this.#least = domains < this.constraint.minDomains ? 0 : least;
+    }
+    return this.#least;
+  }
+
+  clone(): Spread {
+    return new Spread(this.constraint, this.topology, this);
+  }
+}
+
+interface FilterState {
+  spreads: Spread[];
+  clone(): FilterState;
+}
+const filterState = (spreads: Spread[]): FilterState => ({ spreads, clone: () => filterState(spreads.map((spread) => spread.clone())) });
+
+interface ScoreState {
+  /** By node slot, 1 for nodes that lack a topology key and get no score. */
+  ignored: Uint8Array | undefined;
+  parts: { topology: Topology; weight: number; maxSkew: number; perNode?: Int32Array; perDomain?: Float64Array }[];
+}
+
+function counterOf(cache: Cache, pod: PodInfo, selector: Selector): Int32Array {
+  const { namespace } = pod;
+  return cache.count(
+    `spread|${namespace}|${selector.key}`,
+    (other) => other.namespace === namespace && !other.pod.metadata?.deletionTimestamp && selector.matches(other.pod.metadata?.labels),
+  ).counts;
+}
+
+/** Which nodes count for a constraint; undefined: all. */
+function eligible(cache: Cache, pod: Pod, { honorAffinity, honorTaints }: Constraint): ((slot: number) => boolean) | undefined {
+  const affinity = honorAffinity ? requiredNodeAffinity(pod) : undefined;
+  const byAffinity =
+    affinity &&
+    cache.mask(
+      `affinity|${JSON.stringify([pod.spec?.nodeSelector, pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution])}`,
+      (node) => affinity(node.node!),
+    );
+  const byTaints =
+    honorTaints &&
+    cache.mask(`taints|${JSON.stringify(pod.spec?.tolerations)}`, (node) => !untoleratedTaint(node.taints, pod.spec?.tolerations));
+  if (!byAffinity && !byTaints) return undefined;
+  return (slot) => (!byAffinity || byAffinity[slot] === 1) && (!byTaints || byTaints[slot] === 1);
+}
+
+/** Spreads the pods of a group over hosts and zones: hard constraints filter, soft ones (and the system's default) score. upstream: plugins/podtopologyspread. */
+export const podTopologySpread: PluginFactory = (
+  { cache, informers },
+  args: { defaultConstraints?: TopologySpreadConstraint[]; defaultingType?: 'System' | 'List' },
+) => {
+  const system = (args.defaultingType ?? 'System') === 'System';
+  const defaults = system ? systemDefaults : (args.defaultConstraints ?? []);
+  const defaultSelector = defaults.length ? defaultSelectors(informers) : undefined;
+
+  function constraintsOf(pod: Pod, action: string): Constraint[] {
+    const own = pod.spec?.topologySpreadConstraints;
+    if (own?.length)
+      return own.filter((constraint) => constraint.whenUnsatisfiable === action).map((constraint) => compile(constraint, pod));
+    const wanted = defaults.filter((constraint) => constraint.whenUnsatisfiable === action);
+    if (wanted.length === 0) return [];
+    const selector = defaultSelector!(pod);
+    return selector.empty ? [] : wanted.map((constraint) => compile(constraint, pod, selector));
+  }
+
+  function change(spreads: readonly Spread[], pod: PodInfo, other: PodInfo, node: NodeInfo, by: number): void {
+    if (other.namespace !== pod.namespace) return;
+    if (spreads.some(({ topology }) => topology.domainOf[node.slot]! < 0)) return;
+    for (const spread of spreads) {
+      if (!spread.constraint.selector.matches(other.pod.metadata?.labels)) continue;
+      if (eligible(cache, pod.pod, spread.constraint)?.(node.slot) === false) continue;
+      spread.add(spread.topology.domainOf[node.slot]!, by);
+    }
+  }
+
+  return {
+    name,
+    events: () => [
+      {
+        event: { resource: 'Pod', actions: action.add | action.delete | action.podLabel | action.podToleration },
+        hint: (pod, old: Pod | undefined, now: Pod | undefined) => {
+          const other = (now ?? old)!;
+          if (other.metadata?.uid === pod.metadata?.uid) return 'queue';
+          if (!other.spec?.nodeName || other.metadata?.namespace !== pod.metadata?.namespace) return 'skip';
+          const matches = (candidate: Pod | undefined): boolean =>
+            candidate !== undefined &&
+            constraintsOf(pod, 'DoNotSchedule').some(({ selector }) => selector.matches(candidate.metadata?.labels));
+          return matches(old) !== matches(now) ? 'queue' : 'skip';
+        },
+      },
+      {
+        event: { resource: 'Node', actions: action.add | action.delete | action.nodeLabel | action.nodeTaint },
+        hint: (pod, old: Node | undefined, now: Node | undefined) => {
+          const keys = constraintsOf(pod, 'DoNotSchedule').map(({ topologyKey }) => topologyKey);
+          const complete = (node: Node | undefined): boolean => keys.every((key) => node?.metadata?.labels?.[key] !== undefined);
+          return complete(old) || complete(now) ? 'queue' : 'skip';
+        },
+      },
+    ],
+    preFilter(state, pod, nodes) {
+      const constraints = constraintsOf(pod.pod, 'DoNotSchedule');
+      if (constraints.length === 0) return { status: skip };
+      const spreads = constraints.map((constraint) => new Spread(constraint, cache.topology(constraint.topologyKey)));
+      for (const spread of spreads) {
+        const { constraint, topology, counts, present } = spread;
+        const counter = constraint.selector.empty ? undefined : counterOf(cache, pod, constraint.selector);
+        const counted = eligible(cache, pod.pod, constraint);
+        for (const { slot } of nodes) {
+          if (spreads.some((other) => other.topology.domainOf[slot]! < 0) || counted?.(slot) === false) continue;
+          const domain = topology.domainOf[slot]!;
+          present[domain] = 1;
+          if (counter) counts[domain]! += counter[slot]!;
+        }
+      }
+      state.write(name, filterState(spreads));
+      return undefined;
+    },
+    addPod: (state, pod, other, node) => change(state.read<FilterState>(name)!.spreads, pod, other, node, 1),
+    removePod: (state, pod, other, node) => change(state.read<FilterState>(name)!.spreads, pod, other, node, -1),
+    filter(state, pod, node) {
+      for (const spread of state.read<FilterState>(name)!.spreads) {
+        const domain = spread.topology.domainOf[node.slot]!;
+        if (domain < 0) return labelReason;
+        const self = spread.constraint.selector.matches(pod.pod.metadata?.labels) ? 1 : 0;
+        if (spread.counts[domain]! + self - spread.least > spread.constraint.maxSkew) return spreadReason;
+      }
+      return undefined;
+    },
+    preScore(state, pod, nodes) {
+      const constraints = constraintsOf(pod.pod, 'ScheduleAnyway');
+      if (constraints.length === 0) return skip;
+      const requireAll = (pod.pod.spec?.topologySpreadConstraints?.length ?? 0) > 0 || !system;
+      state.write(`${name}/score`, prepareScore(cache, pod, nodes, constraints, requireAll));
+      return undefined;
+    },
+    score(state, _pod, node) {
+      const { ignored, parts } = state.read<ScoreState>(`${name}/score`)!;
+      if (ignored?.[node.slot]) return -1;
+      let score = 0;
+      for (const { topology, weight, maxSkew, perNode, perDomain } of parts) {
+        const domain = topology.domainOf[node.slot]!;
+        if (domain >= 0) score += (perNode ? perNode[node.slot]! : perDomain![domain]!) * weight + (maxSkew - 1);
+      }
+      return Math.round(score);
+    },
+    normalizeScore(_state, _pod, scores) {
+      let low = Infinity;
+      let high = 0;
+      for (const score of scores) {
+        if (score < 0) continue;
+        if (score < low) low = score;
+        if (score > high) high = score;
+      }
+      for (let index = 0; index < scores.length; index++) {
+        const score = scores[index]!;
+        scores[index] = score < 0 ? 0 : high === 0 ? maxNodeScore : Math.trunc((maxNodeScore * (high + low - score)) / high);
+      }
+    },
+  };
+};
+
+function prepareScore(cache: Cache, pod: PodInfo, nodes: readonly NodeInfo[], constraints: Constraint[], requireAll: boolean): ScoreState {
+  const topologies = constraints.map(({ topologyKey }) => cache.topology(topologyKey));
+  const lacks = (slot: number): boolean => topologies.some(({ domainOf }) => domainOf[slot]! < 0);
+  let ignored: Uint8Array | undefined;
+  let scored = nodes.length;
+  if (requireAll)
+    for (const { slot } of nodes)
+      if (lacks(slot)) {
+        (ignored ??= new Uint8Array(cache.slots))[slot] = 1;
+        scored--;
+      }
+  const none = new Int32Array(cache.slots);
+  const parts = constraints.map((constraint, index): ScoreState['parts'][number] => {
+    const topology = topologies[index]!;
+    const { maxSkew } = constraint;
+    const counter = constraint.selector.empty ? none : counterOf(cache, pod, constraint.selector);
+    if (constraint.topologyKey === hostname) return { topology, maxSkew, weight: Math.log(scored + 2), perNode: counter };
+    // Domains of nodes that fit; the last place stands for nodes without the label.
+    const wanted = new Uint8Array(topology.domains + 1);
+    let size = 0;
+    for (const { slot } of nodes) {
+      if (ignored?.[slot]) continue;
+      const domain = topology.domainOf[slot]!;
+      const place = domain < 0 ? topology.domains : domain;
+      if (!wanted[place]) {
+        wanted[place] = 1;
+        size++;
+      }
+    }
+    const perDomain = new Float64Array(topology.domains);
+    if (topology.domains > 0) {
+      const counted = eligible(cache, pod.pod, constraint);
+      for (const { slot } of cache.list()) {
+        const domain = topology.domainOf[slot]!;
+        if (domain < 0 || !wanted[domain] || counted?.(slot) === false || (requireAll && lacks(slot))) continue;
+        perDomain[domain]! += counter[slot]!;
+      }
+    }
+    return { topology, maxSkew, weight: Math.log(size + 2), perDomain };
+  });
+  return { ignored, parts };
+}
