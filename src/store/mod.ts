@@ -5,6 +5,8 @@
  */
 export * from './contract.ts';
 export { covers, prefixEnd, prefixRange } from './key-range.ts';
+export { LmdbStore, lmdbStore, restoreSnapshot, verifyStore } from './lmdb/mod.ts';
+export type { LmdbStoreOptions } from './lmdb/mod.ts';
 export { memoryStore } from './memory/mod.ts';
 export type { MemoryStore } from './memory/mod.ts';
 export { SortedMap } from './sorted-map.ts';

@@ -1,4 +1,3 @@
-import type { KeyValue } from '../contract.ts';
 import type { Record } from './record.ts';
 
 /** What one write makes durable, all or nothing. */
@@ -13,23 +12,29 @@ export interface Batch {
 
 /** Where an MVCC store keeps what must survive the process. Without one it is a memory store. */
 export interface Backing {
-  /** Reads the value of a record from a batch that was written before. */
+  /**
+   * So many revisions after the last written one may be shown before they are written (deferred transactions). A back end that loses
+   * some in a crash goes on after them, so that no revision ever names two things.
+   */
+  readonly reserve: number;
+  /** Reads the value of a record that was written before. Throws StoreError 'corrupt' where it is not what was written. */
   load(record: Record): Uint8Array;
-  /** A record as the key-value callers get. Given so that a back end decides whether it is the record itself or a copy. */
-  view(record: Record): KeyValue;
   /** Resolves when all of it is durable; on rejection none of it is there. Never called again before it has settled. */
   write(batch: Batch): Promise<void>;
-  /** Makes the compaction durable; what it makes superfluous is named by `drop` later. */
+  /** Makes the compaction durable; what it makes superfluous is named to `drop` later. */
   compact(revision: number): Promise<void>;
   /** Frees the space of records that no read can see any more. Need not be durable. */
   drop(records: readonly Record[]): Promise<void>;
-  close(): Promise<void>;
+  /** `revision`: the last, for a clean end. */
+  close(revision: number): Promise<void>;
 }
 
 /** What a back end found when it was opened. */
 export interface Recovered {
   revision: number;
   compactRevision: number;
+  /** Revisions after `seen` up to `revision` may have been shown and lost: who saw them cannot resume. Equal to `revision` after a clean end. */
+  seen: number;
   /** All records, in order of revision. */
   records: Iterable<Record>;
   leases: readonly { id: number; ttl: number }[];

@@ -35,8 +35,8 @@ import { KeyIndex } from './key-index.ts';
 import { LeaseTable } from './leases.ts';
 import type { LeaseEntry } from './leases.ts';
 import { readRange } from './range.ts';
-import { noValue } from './record.ts';
-import type { Record, WholeRecord } from './record.ts';
+import { footprint, keyValueOf, noValue } from './record.ts';
+import type { Record } from './record.ts';
 import { evaluate, undo } from './transaction.ts';
 import type { Limits } from './transaction.ts';
 import { Watchers } from './watchers.ts';
@@ -48,6 +48,8 @@ export interface MvccOptions {
   limits?: Partial<Limits>;
   /** Milliseconds of silence after which a watcher that asked for it gets a progress batch. Default 10 minutes, as etcd. */
   progressInterval?: number;
+  /** Bytes of keys and values, history included, beyond which puts are refused. Default: no limit. */
+  quotaBytes?: number;
   /** Milliseconds that a deferred write may wait for company. Default 100. */
   deferral?: number;
 }
@@ -72,6 +74,7 @@ export class MvccStore implements Store {
   readonly #random: Random;
   readonly #limits: Limits;
   readonly #deferral: number;
+  readonly #quota: number;
   readonly #backing: Backing | undefined;
   readonly #index = new KeyIndex();
   readonly #history = new History();
@@ -81,11 +84,16 @@ export class MvccStore implements Store {
   #newest = 1;
   #visible = 1;
   #compacted = 0;
+  /** The last revision that was written. */
+  #durable = 1;
+  #bytes = 0;
   /** Not yet visible, in order. The first `#writing` of them are in the write under way. */
   #waiting: Waiting[] = [];
   /** Visible, not yet written, in order. */
   #unwritten: Waiting[] = [];
   #write: Promise<void> | undefined;
+  /** Why the last write failed; undefined when it did not. */
+  #failure: unknown;
   #scheduled = false;
   #deferralTimer: Timer | undefined;
   #leaseTimer: Timer | undefined;
@@ -99,11 +107,13 @@ export class MvccStore implements Store {
     this.#random = options.random;
     this.#limits = { maxOperations: 10_000, maxRequestBytes: 1.5 * 1024 * 1024, ...options.limits };
     this.#deferral = options.deferral ?? 100;
+    this.#quota = options.quotaBytes ?? Infinity;
     this.#backing = backing;
     const source = {
       history: this.#history,
       revision: () => this.#visible,
       compactRevision: () => this.#compacted,
+      lost: { after: recovered?.seen ?? 0, to: recovered?.revision ?? 0 },
       event: (record: Record): StoreEvent => ({ type: record.version === 0 ? 'delete' : 'put', keyValue: this.#view(record, false) }),
       previous: (record: Record): KeyValue | undefined => {
         const before = this.#index.before(record);
@@ -149,7 +159,7 @@ export class MvccStore implements Store {
   txn(request: TxnRequest): Promise<TxnResult> {
     try {
       if (this.#closed) throw errors.closed();
-      const { result, changes } = this.#evaluate(request);
+      const { result, changes } = this.#evaluate(request, this.#limits);
       if (this.#visible === this.#newest && changes.length === 0) return Promise.resolve(result);
       const committed = this.#commit(changes, request.durability === 'deferred' || changes.length === 0);
       return committed ? committed.then(() => result) : Promise.resolve(result);
@@ -177,11 +187,12 @@ export class MvccStore implements Store {
     this.#compaction.catch(() => undefined);
   }
 
-  /** Resolves when nothing waits to be written, deferred transactions included. */
+  /** Resolves when nothing waits to be written, deferred transactions included. Rejects when a write fails. */
   async flush(): Promise<void> {
     while (this.#write || this.#waiting.length > 0 || this.#unwritten.length > 0) {
       this.#startWrite();
       await this.#write;
+      if (this.#failure !== undefined) throw this.#failure;
     }
   }
 
@@ -201,18 +212,21 @@ export class MvccStore implements Store {
       this.#deferralTimer?.cancel();
       this.#watchers.close();
       await this.#compaction.catch(() => undefined);
-      await this.#backing?.close();
+      await this.#backing?.close(this.#visible);
     }
   }
 
+  /** Bytes of keys and values that are kept, history included. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Bound, since it is handed on: a record as its readers get it. */
-  readonly #view = (record: Record, keysOnly: boolean): KeyValue => {
-    if (keysOnly) return { ...(record as WholeRecord), value: noValue };
-    return this.#backing ? this.#backing.view(record) : (record as WholeRecord);
-  };
+  readonly #view = (record: Record, keysOnly: boolean): KeyValue =>
+    keyValueOf(record, keysOnly ? noValue : (record.value ?? this.#backing!.load(record)));
 
   #recover({ revision, compactRevision, records, leases }: Recovered): void {
-    this.#newest = this.#visible = revision;
+    this.#newest = this.#visible = this.#durable = revision;
     this.#compacted = compactRevision;
     const now = this.#clock.monotonic();
     for (const { id, ttl } of leases) this.#table.add(id, ttl, now);
@@ -222,39 +236,47 @@ export class MvccStore implements Store {
       if (before) this.#table.detach(before.lease, record.key);
       this.#table.attach(record.lease, record.key);
       this.#index.append(record);
+      this.#bytes += footprint(record);
       if (record.modRevision >= compactRevision) this.#history.append(record);
       else if (before || record.version === 0) superseded.push(record);
       if (record.modRevision >= compactRevision && before && before.modRevision < compactRevision) superseded.push(record);
     }
     // A compaction that was cut short by the end of the process is finished here.
-    const dropped = superseded.flatMap((record) => this.#index.compact(record.key, compactRevision));
+    const dropped = superseded.flatMap((record) => this.#prune(record.key, compactRevision));
     if (dropped.length > 0) this.#compaction = this.#backing!.drop(dropped);
     this.#compaction.catch(() => undefined);
     this.#armLeases();
   }
 
-  #evaluate(request: TxnRequest): { result: TxnResult; changes: Record[] } {
+  #prune(key: string, revision: number): Record[] {
+    const dropped = this.#index.compact(key, revision);
+    for (const record of dropped) this.#bytes -= footprint(record);
+    return dropped;
+  }
+
+  #evaluate(request: TxnRequest, limits: Limits): { result: TxnResult; changes: Record[] } {
     const evaluated = evaluate(
-      {
-        index: this.#index,
-        leases: this.#table,
-        view: this.#view,
-        limits: this.#limits,
-        revision: this.#newest,
-        compactRevision: this.#compacted,
-      },
+      { index: this.#index, leases: this.#table, view: this.#view, limits, revision: this.#newest, compactRevision: this.#compacted },
       request,
     );
-    if (evaluated.changes.length > 0) {
-      this.#newest++;
-      for (const record of evaluated.changes) this.#history.append(record);
+    const { changes } = evaluated;
+    if (changes.length === 0) return evaluated;
+    let added = 0;
+    for (const record of changes) added += footprint(record);
+    if (this.#bytes + added > this.#quota && changes.some((record) => record.version > 0)) {
+      undo({ index: this.#index, leases: this.#table }, changes);
+      throw errors.noSpace();
     }
+    this.#newest++;
+    this.#bytes += added;
+    for (const record of changes) this.#history.append(record);
     return evaluated;
   }
 
   /** Undefined where it is done already, else resolves when visible. */
   #commit(changes: Record[], deferred: boolean, lease?: Pick<Waiting, 'granted' | 'revoked'>): Promise<void> | undefined {
-    const mayShow = this.#waiting.length === 0 && (deferred || !this.#backing);
+    const backing = this.#backing;
+    const mayShow = this.#waiting.length === 0 && (!backing || (deferred && this.#newest - this.#durable < backing.reserve));
     if (mayShow) {
       if (this.#backing)
         this.#postpone({ revision: this.#newest, changes, deferred, done: () => undefined, fail: () => undefined, ...lease });
@@ -278,10 +300,7 @@ export class MvccStore implements Store {
   #postpone(entry: Waiting): void {
     if (entry.changes.length === 0 && !entry.granted && !entry.revoked) return;
     this.#unwritten.push(entry);
-    this.#deferralTimer ??= this.#clock.setTimeout(() => {
-      this.#deferralTimer = undefined;
-      this.#startWrite();
-    }, this.#deferral);
+    this.#writeLater(this.#deferral);
   }
 
   #startWrite(): void {
@@ -291,21 +310,24 @@ export class MvccStore implements Store {
     const early = this.#unwritten;
     const group = this.#waiting.slice();
     const all = [...early, ...group];
+    const { revision } = all.at(-1)!;
     this.#unwritten = [];
     const write = this.#backing!.write({
       records: all.flatMap((entry) => entry.changes),
-      revision: all.at(-1)!.revision,
+      revision,
       granted: all.flatMap((entry) => entry.granted ?? []),
       revoked: all.flatMap((entry) => entry.revoked?.id ?? []),
     });
     this.#write = write.then(
-      () => this.#written(early, group),
+      () => this.#written(early, group, revision),
       (error: unknown) => this.#failed(early, error),
     );
   }
 
-  #written(early: Waiting[], group: Waiting[]): void {
+  #written(early: Waiting[], group: Waiting[], revision: number): void {
     this.#write = undefined;
+    this.#durable = revision;
+    this.#failure = undefined;
     this.#waiting.splice(0, group.length);
     const shown = group.slice();
     // Deferred transactions behind the group have nothing undurable before them any more.
@@ -327,30 +349,28 @@ export class MvccStore implements Store {
   /** Nothing of the write is there: what waited, and what was built on it, is taken back. What was visible stays and is tried again. */
   #failed(early: Waiting[], error: unknown): void {
     this.#write = undefined;
+    this.#failure = error;
     this.#unwritten = [...early, ...this.#unwritten];
     const lost = this.#waiting.splice(0);
     for (const entry of lost.toReversed()) {
       if (entry.revoked) this.#table.restore(entry.revoked);
       undo({ index: this.#index, leases: this.#table }, entry.changes);
-      for (const record of entry.changes.toReversed()) this.#history.remove(record);
+      for (const record of entry.changes.toReversed()) {
+        this.#history.remove(record);
+        this.#bytes -= footprint(record);
+      }
       if (entry.granted) this.#table.remove(entry.granted.id);
     }
     this.#newest = this.#visible;
-    const early0 = this.#unwritten[0];
-    if (early0 && !this.#closed && !this.#deferralTimer) this.#retryLater();
+    if (this.#unwritten.length > 0 && !this.#closed) this.#writeLater(1000);
     for (const entry of lost) entry.fail(error);
-    if (this.#closed) {
-      // Closing has to end: what could not be written now will not be.
-      this.#unwritten = [];
-      throw error;
-    }
   }
 
-  #retryLater(): void {
-    this.#deferralTimer = this.#clock.setTimeout(() => {
+  #writeLater(milliseconds: number): void {
+    this.#deferralTimer ??= this.#clock.setTimeout(() => {
       this.#deferralTimer = undefined;
       this.#startWrite();
-    }, 1000);
+    }, milliseconds);
   }
 
   async #reclaim(): Promise<void> {
@@ -358,7 +378,7 @@ export class MvccStore implements Store {
       const revision = this.#compacted;
       const steps = this.#history.drop(revision, compactionStep);
       if (steps.length === 0) return;
-      const dropped = steps.flatMap((record) => this.#index.compact(record.key, revision));
+      const dropped = steps.flatMap((record) => this.#prune(record.key, revision));
       if (dropped.length > 0) await this.#backing?.drop(dropped);
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -382,16 +402,7 @@ export class MvccStore implements Store {
     const lease = this.#table.get(id);
     if (!lease) throw errors.leaseNotFound();
     const success = [...lease.keys].sort().map((key): Operation => ({ type: 'delete', key }));
-    const limits = { maxOperations: Infinity, maxRequestBytes: Infinity };
-    const state = { index: this.#index, leases: this.#table, view: this.#view, limits };
-    const { changes } = evaluate(
-      { ...state, revision: this.#newest, compactRevision: this.#compacted },
-      { compare: [], success, failure: [] },
-    );
-    if (changes.length > 0) {
-      this.#newest++;
-      for (const record of changes) this.#history.append(record);
-    }
+    const { changes } = this.#evaluate({ compare: [], success, failure: [] }, { maxOperations: Infinity, maxRequestBytes: Infinity });
     this.#table.remove(id);
     await this.#commit(changes, false, { revoked: lease });
   }

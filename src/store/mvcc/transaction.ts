@@ -112,14 +112,17 @@ function put(state: TransactionState, operation: Operation & { type: 'put' }, ch
   if (lease !== 0 && !state.leases.has(lease)) throw errors.leaseNotFound();
   const old = previous && (operation.previous || operation.ignoreValue) ? state.view(previous, false) : undefined;
   const revision = state.revision + 1;
+  const value = operation.ignoreValue ? old!.value : operation.value;
   change(state, changes, previous, {
     key,
     createRevision: previous?.createRevision ?? revision,
     modRevision: revision,
     version: (previous?.version ?? 0) + 1,
     lease,
-    value: operation.ignoreValue ? old!.value : operation.value,
+    size: value.length,
+    value,
     sequence: 0,
+    checksum: 0,
   });
   return operation.previous && old ? { type: 'put', previous: old } : { type: 'put' };
 }
@@ -140,8 +143,10 @@ function remove(state: TransactionState, operation: Operation & { type: 'delete'
       modRevision: state.revision + 1,
       version: 0,
       lease: 0,
+      size: 0,
       value: noValue,
       sequence: 0,
+      checksum: 0,
     });
   return { type: 'delete', deleted: found.length, previous };
 }

@@ -30,6 +30,8 @@ export interface WatchSource {
   /** The newest revision that may be shown. */
   revision(): number;
   compactRevision(): number;
+  /** Revisions that were shown once and lost: a watch that starts after the first of them has seen what never was. */
+  lost: { after: number; to: number };
   event(record: Record): StoreEvent;
   previous(record: Record): KeyValue | undefined;
 }
@@ -142,7 +144,9 @@ export class Watchers {
   #catchUp(watcher: Watcher): void {
     if (!this.#behind.has(watcher)) return;
     const { history } = this.#source;
-    if (watcher.next < this.#source.compactRevision()) return this.#end(watcher, compacted());
+    const { lost } = this.#source;
+    if (watcher.next < this.#source.compactRevision() || (watcher.next > lost.after + 1 && watcher.next <= lost.to))
+      return this.#end(watcher, compacted());
     const newest = this.#source.revision();
     const records: Record[] = [];
     let place = history.place(watcher.next);

@@ -1,0 +1,50 @@
+/**
+ * The default store: on this machine's disk, in LMDB. What `txn` acknowledged survives the process and the power.
+ * Read first: backing.ts for what is written when, format.ts for what it looks like; ../mvcc/store.ts for all the rest.
+ */
+import { systemRandom } from '#machinery/clock';
+import type { Random } from '#machinery/clock';
+import type { Recovered } from '../mvcc/backing.ts';
+import { MvccStore } from '../mvcc/store.ts';
+import type { MvccOptions } from '../mvcc/store.ts';
+import { LmdbBacking } from './backing.ts';
+
+export { restoreSnapshot, verifyStore } from './snapshot.ts';
+
+export interface LmdbStoreOptions extends Omit<MvccOptions, 'random'> {
+  /** A directory of the store's own; made where it is not there. */
+  path: string;
+  random?: Random;
+}
+
+/** Opens or makes a store. Rejects with StoreError 'corrupt' where the disk does not hold what was written, 'invalid' where another process has it. */
+export async function lmdbStore({ path, ...options }: LmdbStoreOptions): Promise<LmdbStore> {
+  const backing = new LmdbBacking(path);
+  try {
+    return new LmdbStore({ random: systemRandom, ...options }, backing, await backing.recover());
+  } catch (error) {
+    await backing.abandon();
+    throw error;
+  }
+}
+
+export class LmdbStore extends MvccStore {
+  readonly #lmdb: LmdbBacking;
+
+  constructor(options: MvccOptions, backing: LmdbBacking, recovered: Recovered) {
+    super(options, backing, recovered);
+    this.#lmdb = backing;
+  }
+
+  /** Copies the store as of one revision, which it returns, into `directory`, while writes go on. The copy can be opened as it is. */
+  async snapshot(directory: string): Promise<number> {
+    await this.flush();
+    const revision = await this.revision();
+    await this.#lmdb.snapshot(directory);
+    return revision;
+  }
+
+  size(): { total: number; inUse: number } {
+    return { total: this.#lmdb.size().total, inUse: this.bytes };
+  }
+}
