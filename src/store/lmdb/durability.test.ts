@@ -1,0 +1,160 @@
+/** What survives: closing, dying, copying, a damaged disk. */
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { open } from 'lmdb';
+import { systemClock, virtualClock } from '#machinery/clock';
+import { StoreError } from '../contract.ts';
+import type { TxnRequest } from '../contract.ts';
+import { crashRounds } from './crash.ts';
+import { lmdbStore, restoreSnapshot, verifyStore } from './mod.ts';
+
+const directory = () => {
+  const path = mkdtempSync(join(tmpdir(), 'coxswain-store-'));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+};
+const put = (key: string, value: string, extra: Partial<TxnRequest> = {}): TxnRequest => ({
+  compare: [],
+  success: [{ type: 'put', key, value: Buffer.from(value) }],
+  failure: [],
+  ...extra,
+});
+const code = (wanted: string) => (error: unknown) => error instanceof StoreError && error.code === wanted;
+
+test('a store that was closed is as it was: keys, history, leases, compaction', async () => {
+  using at = directory();
+  const clock = virtualClock();
+  const options = { path: join(at.path, 'store'), clock };
+  let store = await lmdbStore(options);
+  const { id } = await store.leases.grant(30);
+  await store.txn({ compare: [], success: [{ type: 'put', key: 'leased', value: Buffer.from('x'), lease: id }], failure: [] });
+  for (let index = 0; index < 5; index++) await store.txn(put('a', String(index)));
+  await store.txn(put('empty', ''));
+  await store.txn({ compare: [], success: [{ type: 'delete', key: 'empty' }], failure: [] });
+  await store.compact(4);
+  await store.txn(put('event', 'deferred', { durability: 'deferred' }));
+  const revision = await store.revision();
+  const all = await store.range({ key: '\0', end: '\0' });
+  const old = await store.range({ key: '\0', end: '\0', revision: 5 });
+  await store.close();
+
+  store = await lmdbStore(options);
+  assert.equal(await store.revision(), revision);
+  assert.deepEqual(await store.range({ key: '\0', end: '\0' }), all);
+  assert.deepEqual({ ...(await store.range({ key: '\0', end: '\0', revision: 5 })) }, old);
+  await assert.rejects(store.range({ key: 'a', revision: 3 }), code('compacted'));
+  assert.deepEqual((await store.leases.timeToLive(id, true)).keys, ['leased']);
+  const history: number[] = [];
+  const watch = store.watch({ key: '\0', end: '\0', startRevision: 4 }, ({ events }) => {
+    history.push(...events.map((event) => event.keyValue.modRevision));
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  watch.cancel();
+  assert.deepEqual(history, [4, 5, 6, 7, 8, 9, 10]);
+  const next = await store.txn(put('a', 'more', { compare: [{ key: 'a', target: 'version', result: 'equal', operand: 5 }] }));
+  assert.deepEqual([next.succeeded, next.revision], [true, revision + 1]);
+  await clock.advance(31_000);
+  await store.flush();
+  assert.equal((await store.range({ key: 'leased' })).count, 0);
+  await store.close();
+  assert.equal(clock.pending, 0);
+  const summary = await verifyStore(options.path);
+  assert.equal(summary.revision, revision + 2);
+});
+
+test('one process has a store at a time', async () => {
+  using at = directory();
+  const store = await lmdbStore({ path: at.path, clock: systemClock });
+  await assert.rejects(lmdbStore({ path: at.path, clock: systemClock }), code('invalid'));
+  await store.close();
+  await (await lmdbStore({ path: at.path, clock: systemClock })).close();
+});
+
+test('what was shown but lost is never named again: the revision jumps, who saw it must list again', async () => {
+  using at = directory();
+  const path = join(at.path, 'store');
+  const store = await lmdbStore({ path, clock: virtualClock() });
+  await store.txn(put('a', '1'));
+  const deferred = await store.txn(put('a', 'lost', { durability: 'deferred' }));
+  // As it is on the disk while the process dies.
+  const copy = join(at.path, 'copy');
+  cpSync(path, copy, { recursive: true });
+  rmSync(join(copy, 'owner'));
+  await store.close();
+  const after = await lmdbStore({ path: copy, clock: virtualClock() });
+  assert.equal(Buffer.from((await after.range({ key: 'a' })).keyValues[0]!.value).toString(), '1');
+  assert((await after.revision()) > deferred.revision);
+  const resumed = after.watch({ key: 'a', startRevision: deferred.revision + 1 }, () => undefined);
+  await assert.rejects(resumed.done, code('compacted'));
+  const honest = after.watch({ key: 'a', startRevision: deferred.revision }, () => undefined);
+  await new Promise((resolve) => setImmediate(resolve));
+  honest.cancel();
+  await honest.done;
+  await after.close();
+});
+
+test('damage is found: at opening in what is indexed, at reading in a value', async () => {
+  using at = directory();
+  const path = join(at.path, 'store');
+  const store = await lmdbStore({ path, clock: virtualClock() });
+  await store.txn(put('a', 'right'));
+  await store.txn(put('b', 'right'));
+  await store.close();
+  const damage = async (table: string, change: (db: ReturnType<typeof open<Buffer, number>>) => Promise<unknown>): Promise<string> => {
+    const copy = mkdtempSync(join(at.path, 'copy-'));
+    cpSync(path, copy, { recursive: true });
+    const root = open({ path: copy, encoding: 'binary', maxDbs: 8, overlappingSync: false });
+    await change(root.openDB({ name: table, encoding: 'binary' }) as unknown as ReturnType<typeof open<Buffer, number>>);
+    await root.close();
+    return copy;
+  };
+  const lost = await damage('records', (db) => db.remove(1));
+  await assert.rejects(lmdbStore({ path: lost, clock: virtualClock() }), code('corrupt'));
+  const changed = await damage('values', (db) => db.put(2, Buffer.from('wrong')));
+  await assert.rejects(verifyStore(changed), code('corrupt'));
+  const opened = await lmdbStore({ path: changed, clock: virtualClock() });
+  assert.equal((await opened.range({ key: 'a' })).count, 1);
+  await assert.rejects(opened.range({ key: 'b' }), code('corrupt'));
+  await opened.close();
+});
+
+test('a snapshot is one revision, taken while writes go on; restored, it forces everybody to list again', async () => {
+  using at = directory();
+  const [path, copy, restored] = ['store', 'copy', 'restored'].map((name) => join(at.path, name)) as [string, string, string];
+  const store = await lmdbStore({ path, clock: systemClock });
+  let writing = true;
+  const writer = (async () => {
+    // Both keys always change together.
+    for (let index = 0; writing; index++) {
+      const value = Buffer.from(String(index));
+      const success = ['a', 'b'].map((key) => ({ type: 'put' as const, key, value }));
+      await store.txn({ compare: [], success, failure: [] });
+    }
+  })();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const atLeast = await store.snapshot(copy);
+  writing = false;
+  await writer;
+  await store.close();
+  const { revision } = await restoreSnapshot(copy, restored);
+  await assert.rejects(restoreSnapshot(copy, restored), code('invalid'));
+  const after = await lmdbStore({ path: restored, clock: systemClock });
+  const { keyValues } = await after.range({ key: '\0', end: '\0' });
+  assert.deepEqual(
+    keyValues.map((kv) => kv.key),
+    ['a', 'b'],
+  );
+  assert.deepEqual(keyValues[0]!.value, keyValues[1]!.value);
+  assert(keyValues[0]!.modRevision >= atLeast);
+  assert.equal(await after.revision(), revision);
+  assert(revision > 1_000_000);
+  await assert.rejects(after.range({ key: 'a', revision: atLeast }), code('compacted'));
+  await after.close();
+});
+
+test('kill -9 at any time loses nothing that was acknowledged', async () => {
+  using at = directory();
+  await crashRounds({ path: join(at.path, 'store'), rounds: 3, milliseconds: 120 });
+});
