@@ -15,11 +15,19 @@ export interface Runtime extends AsyncDisposable {
    * Streams for exec, attach and port-forward. `url` is what runtime.exec/attach/portForward answered. The runtime's own protocol
    * (SPDY, WebSocket) stays inside.
    */
-  stream(url: string, protocol: 'exec' | 'attach'): Promise<RemoteCommand>;
+  stream(url: string, channels: RemoteChannels): Promise<RemoteCommand>;
   forward(url: string): Promise<PortForwarder>;
   /** Loads an OCI or Docker archive; answers the names of its images. */
   load(archivePath: string): Promise<string[]>;
   close(): Promise<void>;
+}
+
+/** Which channels the exec or attach was asked with; they must be the ones of the ExecRequest or AttachRequest. */
+export interface RemoteChannels {
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+  tty: boolean;
 }
 
 /** The channels of an exec or attach. Writing to `stdin` and ending it, and `resize`, go to the container. */

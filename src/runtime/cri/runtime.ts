@@ -19,9 +19,9 @@ export async function criRuntime(socketPath: string): Promise<Runtime> {
     name,
     runtime: connection.runtime,
     images: connection.images,
-    async stream(url) {
+    async stream(url, channels) {
       const { remoteCommand } = await import('./streaming.ts');
-      return remoteCommand(url);
+      return remoteCommand(url, channels);
     },
     async forward(url) {
       const { portForwarder } = await import('./streaming.ts');

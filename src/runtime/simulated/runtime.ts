@@ -319,8 +319,8 @@ export function simulatedRuntime(options: SimulatedOptions): Runtime {
     name: 'simulated',
     runtime: runtime as RuntimeService,
     images: imageService as ImageService,
-    stream: (_url, protocol) => {
-      if (protocol === 'exec') return refuse('exec into the container');
+    stream: (url) => {
+      if (url.startsWith('simulated:exec/')) return refuse('exec into the container');
       const stdout = new PassThrough();
       stdout.end();
       return Promise.resolve({
