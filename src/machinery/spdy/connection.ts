@@ -14,6 +14,7 @@ export class SpdyStream extends Duplex {
   readonly headers: SpdyHeaders;
   readonly #connection: SpdyConnection;
   #onDrain: (() => void) | undefined;
+  over = false;
 
   constructor(connection: SpdyConnection, id: number, headers: SpdyHeaders) {
     super({ allowHalfOpen: true });
@@ -25,11 +26,13 @@ export class SpdyStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
-    this.#connection.sendData(this.id, chunk, false, done);
+    if (this.over) done();
+    else this.#connection.sendData(this.id, chunk, false, done);
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#connection.sendData(this.id, Buffer.alloc(0), true, done);
+    if (this.over) done();
+    else this.#connection.sendData(this.id, Buffer.alloc(0), true, done);
   }
 
   override _read(): void {
@@ -43,9 +46,18 @@ export class SpdyStream extends Duplex {
     done(error);
   }
 
+  /** The peer is gone or wants no more: what has come can still be read, what is written from now on is dropped. */
+  finish(): void {
+    if (this.destroyed) return;
+    this.over = true;
+    this.#onDrain?.();
+    if (!this.readableEnded) this.push(null);
+    this.end();
+  }
+
   /** Takes a piece from the peer; the answer resolves when more may come. */
   accept(chunk: Buffer | null): Promise<void> | undefined {
-    if (this.destroyed) return undefined;
+    if (this.destroyed || this.over || this.readableEnded) return undefined;
     if (this.push(chunk) || chunk === null) return undefined;
     return new Promise((resolve) => (this.#onDrain = resolve));
   }
@@ -151,10 +163,7 @@ export class SpdyConnection {
     this.#reader.close();
     for (const reply of this.#replies.values()) reply.reject(new Error('the SPDY connection was closed'));
     this.#replies.clear();
-    for (const stream of this.#streams.values()) {
-      if (!stream.readableEnded) void stream.accept(null);
-      stream.destroy();
-    }
+    for (const stream of this.#streams.values()) stream.finish();
     this.#streams.clear();
   }
 
@@ -213,7 +222,7 @@ export class SpdyConnection {
         this.#replies.delete(id);
         const stream = this.#streams.get(id);
         this.#streams.delete(id);
-        stream?.destroy();
+        stream?.finish();
         break;
       }
       case frameTypes.ping: {
