@@ -146,7 +146,8 @@ export class FakeApi {
     metadata.generation = (old.metadata?.generation ?? 0) + (equal(next.spec, old.spec) ? 0 : 1);
     metadata.resourceVersion = String(++this.#revision);
     deepFreeze(next);
-    if (metadata.deletionTimestamp && !metadata.finalizers?.length && !metadata.deletionGracePeriodSeconds) {
+    const held = kind.kind === 'Namespace' && (next.spec?.['finalizers'] as string[] | undefined)?.length;
+    if (metadata.deletionTimestamp && !metadata.finalizers?.length && !metadata.deletionGracePeriodSeconds && !held) {
       this.#remove(kind, next, old);
       return next;
     }
