@@ -87,6 +87,8 @@ export interface Endpoint {
   subresource: string;
   create?(context: RequestContext, name: string, body: KubeObject): Promise<KubeObject>;
   get?(context: RequestContext, name: string): Promise<KubeObject>;
+  /** GET without a name (ComponentStatus): the whole list object. */
+  list?(context: RequestContext): Promise<KubeObject>;
   /** PUT and PATCH: `change` makes the new body from the present one. */
   update?(context: RequestContext, name: string, change: (old: KubeObject) => KubeObject | Promise<KubeObject>): Promise<KubeObject>;
 }

@@ -266,7 +266,7 @@ export class GenericStorage implements ResourceStorage {
     ignoreTimestamps(object, old);
     if (options.admit)
       await this.parts.admission().validate(this.#attributes('UPDATE', context, namespace, name, object, old, subresource));
-    if (removedByUpdate(object, old)) {
+    if (this.removedByUpdate(object, old)) {
       if (context.dryRun) return object;
       const revision = await this.#remove(key, stored.revision);
       if (revision === undefined) return undefined;
@@ -387,6 +387,10 @@ export class GenericStorage implements ResourceStorage {
     return planDeletion(old, options, this.served.rules, this.parts.traits, this.parts.clock.now());
   }
 
+  protected removedByUpdate(object: KubeObject, old: KubeObject): boolean {
+    return removedByUpdate(object, old);
+  }
+
   // ---- store ----
 
   /** The stored object in the storage version: from the cache (as fresh as an embedded store), or read from the store. */
@@ -405,8 +409,8 @@ export class GenericStorage implements ResourceStorage {
 
   /** A stored value as an object in the storage version. */
   decode(value: Uint8Array, revision: number): KubeObject {
-    const { storageKind } = this.served;
-    const object = decodeStored(value, rulesFor(storageKind).applyDefaults);
+    const { storageKind, rules, conform } = this.served;
+    const object = decodeStored(value, conform ? rules.applyDefaults : rulesFor(storageKind).applyDefaults);
     object.metadata = { ...object.metadata, resourceVersion: String(revision) };
     return object;
   }

@@ -1,0 +1,29 @@
+/** Step "authorized". upstream: apiserver/pkg/endpoints/filters/authorization.go, handlers/responsewriters/errors.go. */
+import { forbidden, internalError } from '#machinery/status';
+import type { StatusError } from '#machinery/status';
+import type { Authorizer, RequestInfo, UserInfo } from '../contract.ts';
+
+/** Throws Forbidden unless a rule allows it. */
+export async function authorize(authorizer: Authorizer, user: UserInfo, info: RequestInfo): Promise<void> {
+  let decision = authorizer({ user, info });
+  if (decision instanceof Promise) {
+    try {
+      decision = await decision;
+    } catch (error) {
+      throw internalError(error);
+    }
+  }
+  if (decision.verdict !== 'allow') throw refusal(user, info, decision.reason);
+}
+
+export function refusal(user: UserInfo, info: RequestInfo, reason: string): StatusError {
+  const who = `User ${JSON.stringify(user.name)} cannot ${info.verb}`;
+  let text: string;
+  if (!info.isResourceRequest) text = `${who} path ${JSON.stringify(info.path)}`;
+  else {
+    const resource = info.subresource ? `${info.resource}/${info.subresource}` : info.resource;
+    const what = `${who} resource ${JSON.stringify(resource)} in API group ${JSON.stringify(info.group)}`;
+    text = info.namespace ? `${what} in the namespace ${JSON.stringify(info.namespace)}` : `${what} at the cluster scope`;
+  }
+  return forbidden({ group: info.group, resource: info.resource }, info.name, reason ? `${text}: ${reason}` : text);
+}

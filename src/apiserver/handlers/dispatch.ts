@@ -1,0 +1,109 @@
+/** From an authorized request for a resource to the handler of its verb. upstream: apiserver/pkg/endpoints/installer.go. */
+import { resourceFact } from '#api/facts';
+import type { ResourceFact } from '#api/facts';
+import { methodNotSupported, notFound } from '#machinery/status';
+import type { StatusError } from '#machinery/status';
+import type { AdmissionChain } from '../registry/generic/admission-chain.ts';
+import type { ResourceTable, TableEntry } from '../registry/table.ts';
+import type { Answer, ApiRequest } from './contract.ts';
+import { create } from './create.ts';
+import { deleteCollection, deleteObject } from './delete.ts';
+import { createAtEndpoint, getAtEndpoint, updateAtEndpoint } from './endpoint.ts';
+import { get, listObjects, watchObjects } from './get.ts';
+import { patch } from './patch.ts';
+import { getScale, scaleChange } from './scale.ts';
+import { update } from './update.ts';
+
+export interface Handlers {
+  table: ResourceTable;
+  admission(): AdmissionChain;
+  /** Milliseconds after which the server ends a watch that asked for no timeout. */
+  watchTimeout(): number;
+}
+
+/** The text of upstream's mux for paths it does not know. */
+const unknownPath = (request: ApiRequest): StatusError => {
+  const { group, resource } = request.context.info;
+  const error = notFound({ group, resource }, '');
+  error.status.message = 'the server could not find the requested resource';
+  error.status.details = {};
+  return error;
+};
+
+const unsupported = (request: ApiRequest, verb: string): StatusError =>
+  methodNotSupported({ group: request.context.info.group, resource: request.context.info.resource }, verb);
+
+export async function dispatch(handlers: Handlers, request: ApiRequest): Promise<Answer> {
+  const { info } = request.context;
+  const entry = handlers.table.find(info.group, info.version, info.resource);
+  const fact = entry?.served.fact ?? resourceFact(info.group, info.version, info.resource);
+  if (!fact) throw unknownPath(request);
+  if (!info.subresource) {
+    const endpoint = handlers.table.endpoint(info.group, info.version, info.resource, '');
+    if (endpoint) return atEndpoint(handlers, request, fact, '');
+    if (!entry) throw unknownPath(request);
+    return onResource(handlers, request, entry);
+  }
+  const sub = fact.subresources.find(({ name }) => name === info.subresource);
+  if (!sub) throw unknownPath(request);
+  if (handlers.table.endpoint(info.group, info.version, info.resource, info.subresource))
+    return atEndpoint(handlers, request, fact, info.subresource);
+  if (!entry) throw unknownPath(request);
+  return onSubresource(handlers, request, entry, info.subresource, sub.verbs);
+}
+
+function onResource(handlers: Handlers, request: ApiRequest, entry: TableEntry): Promise<Answer> {
+  const { storage, served } = entry;
+  const { verb } = request.context.info;
+  if (!served.fact.verbs.includes(verb)) throw unsupported(request, verb);
+  switch (verb) {
+    case 'get':
+      return get(request, storage);
+    case 'list':
+      return listObjects(request, storage);
+    case 'watch':
+      return watchObjects(request, storage, handlers.watchTimeout());
+    case 'create':
+      return create(request, storage);
+    case 'update':
+      return update(request, storage, '');
+    case 'patch':
+      return patch(request, storage, '');
+    case 'delete':
+      return deleteObject(request, storage);
+    case 'deletecollection':
+      return deleteCollection(request, storage);
+    default:
+      throw unsupported(request, verb);
+  }
+}
+
+function onSubresource(handlers: Handlers, request: ApiRequest, entry: TableEntry, subresource: string, verbs: string[]): Promise<Answer> {
+  const { storage } = entry;
+  const { verb } = request.context.info;
+  if (!verbs.includes(verb)) throw unsupported(request, verb);
+  if (subresource === 'scale')
+    return verb === 'get' ? getScale(request, storage) : scaleChange(request, storage, handlers.admission());
+  switch (verb) {
+    case 'get':
+      return get(request, storage);
+    case 'update':
+      return update(request, storage, subresource);
+    case 'patch':
+      return patch(request, storage, subresource);
+    default:
+      throw unsupported(request, verb);
+  }
+}
+
+function atEndpoint(handlers: Handlers, request: ApiRequest, fact: ResourceFact, subresource: string): Promise<Answer> {
+  const { info } = request.context;
+  const endpoint = handlers.table.endpoint(info.group, info.version, info.resource, subresource)!;
+  const kind = subresource ? fact.subresources.find(({ name }) => name === subresource)! : fact;
+  const target = { endpoint, fact, kind: { group: kind.group ?? fact.group, version: kind.version ?? fact.version, kind: kind.kind } };
+  if (info.verb === 'create' && endpoint.create) return createAtEndpoint(request, target, handlers.admission());
+  if (info.verb === 'get' && endpoint.get) return getAtEndpoint(request, target);
+  if (info.verb === 'list' && endpoint.list) return getAtEndpoint(request, target);
+  if ((info.verb === 'update' || info.verb === 'patch') && endpoint.update) return updateAtEndpoint(request, target, handlers.admission());
+  throw unsupported(request, info.verb);
+}

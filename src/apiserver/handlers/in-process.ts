@@ -1,0 +1,156 @@
+/**
+ * The way into the server from inside its own process: the same authorization, admission and registry, without sockets and encoding.
+ */
+import type { ApiCall, Transport, WatchEvent, WatchHandle } from '#client';
+import { patchMediaTypes } from '#client';
+import type { Clock } from '#machinery/clock';
+import type { KubeObject } from '#machinery/meta';
+import { StatusError, badRequest, serviceUnavailable, timeout } from '#machinery/status';
+import type { Authorizer, RequestInfo, UserInfo } from '../contract.ts';
+import { authorize } from '../filters/authorization.ts';
+import type { RequestContext } from '../registry/contract.ts';
+import type { Answer, RequestBody } from './contract.ts';
+import { dispatch } from './dispatch.ts';
+import type { Handlers } from './dispatch.ts';
+import { fieldManagerOf } from './field-manager.ts';
+
+export interface InProcessOptions {
+  handlers: Handlers;
+  authorizer(): Authorizer;
+  clock: Clock;
+  /** Aborts when the server stops. */
+  signal: AbortSignal;
+}
+
+const callTimeout = 60_000;
+
+function infoOf(call: Omit<ApiCall, 'verb' | 'body' | 'patchType'>, verb: string): RequestInfo {
+  const { kind } = call;
+  const namespace = kind.namespaced ? (call.namespace ?? '') : kind.resource === 'namespaces' && kind.group === '' ? (call.name ?? '') : '';
+  const query = call.query ?? {};
+  return {
+    isResourceRequest: true,
+    path: '',
+    verb,
+    group: kind.group,
+    version: kind.version,
+    resource: kind.resource,
+    subresource: call.subresource ?? '',
+    namespace,
+    name: call.name ?? '',
+    ...(query['labelSelector'] !== undefined && { labelSelector: query['labelSelector'] }),
+    ...(query['fieldSelector'] !== undefined && { fieldSelector: query['fieldSelector'] }),
+  };
+}
+
+const metadataOf = (object: KubeObject): KubeObject => ({
+  kind: 'PartialObjectMetadata',
+  apiVersion: 'meta.k8s.io/v1',
+  ...(object.metadata && { metadata: object.metadata }),
+});
+
+export function inProcessTransport(options: InProcessOptions, user: UserInfo, userAgent: string): Transport {
+  const { handlers, clock } = options;
+  const contextOf = (call: Omit<ApiCall, 'verb' | 'body' | 'patchType'>, info: RequestInfo, signal: AbortSignal): RequestContext => {
+    const query = new URLSearchParams(call.query);
+    return {
+      info,
+      user,
+      query,
+      dryRun: query.has('dryRun'),
+      fieldManager: fieldManagerOf(query, userAgent),
+      warn: () => undefined,
+      annotate: () => undefined,
+      signal,
+    };
+  };
+  const answer = async (call: Omit<ApiCall, 'verb' | 'body' | 'patchType'>, verb: string, body?: RequestBody): Promise<Answer> => {
+    if (options.signal.aborted) throw serviceUnavailable('the API server is stopped');
+    call.signal?.throwIfAborted();
+    const info = infoOf(call, verb);
+    if (!info.name && ['get', 'update', 'patch', 'delete'].includes(verb)) throw badRequest('name must be provided');
+    await authorize(options.authorizer(), user, info);
+    const signal = call.signal ? AbortSignal.any([call.signal, options.signal]) : options.signal;
+    return dispatch(handlers, { context: contextOf(call, info, signal), body });
+  };
+  return {
+    async call(call) {
+      const body: RequestBody | undefined =
+        call.body === undefined
+          ? undefined
+          : { mediaType: call.patchType ? patchMediaTypes[call.patchType] : 'application/json', value: call.body };
+      const { promise: late, reject } = Promise.withResolvers<never>();
+      const timer = clock.setTimeout(() => reject(timeout('request did not complete within the allotted timeout')), callTimeout);
+      try {
+        const result = await Promise.race([answer(call, call.verb, body), late]);
+        if (result.type === 'list') return listOf(result, call.metadataOnly ?? false);
+        if (result.type === 'watch') throw badRequest('watch is not a call');
+        return call.metadataOnly && result.served ? metadataOf(result.object as KubeObject) : result.object;
+      } finally {
+        timer.cancel();
+      }
+    },
+    async watch(call, sink) {
+      const result = await answer(call, 'watch');
+      if (result.type !== 'watch') throw badRequest('the server does not watch this resource');
+      return openWatch(options, result, call, sink);
+    },
+  };
+}
+
+function listOf({ served, result }: Answer & { type: 'list' }, metadataOnly: boolean): unknown {
+  const { items, revision } = result;
+  return {
+    kind: metadataOnly ? 'PartialObjectMetadataList' : `${served.kind.kind}List`,
+    apiVersion: metadataOnly ? 'meta.k8s.io/v1' : served.kind.apiVersion,
+    metadata: {
+      resourceVersion: String(revision),
+      ...(result.continue && { continue: result.continue }),
+      ...(result.remaining !== undefined && { remainingItemCount: result.remaining }),
+    },
+    items: metadataOnly ? items.map((item) => metadataOf(item.object)) : items.map((item) => item.object),
+  };
+}
+
+async function openWatch(
+  { clock, signal }: InProcessOptions,
+  answer: Answer & { type: 'watch' },
+  call: Omit<ApiCall, 'verb' | 'body' | 'patchType'>,
+  sink: (event: WatchEvent) => void,
+): Promise<WatchHandle> {
+  const { promise: done, resolve, reject } = Promise.withResolvers<void>();
+  done.catch(() => undefined);
+  let finished = false;
+  let failure: StatusError | undefined;
+  const finish = (): void => {
+    if (finished) return;
+    finished = true;
+    timer.cancel();
+    signal.removeEventListener('abort', stop);
+    call.signal?.removeEventListener('abort', stop);
+    if (failure) reject(failure);
+    else resolve();
+  };
+  const shape = call.metadataOnly ? metadataOf : (object: KubeObject) => object;
+  const running = await answer.open(
+    (items) => {
+      for (const item of items) {
+        if (finished) return false;
+        if (item.type === 'ERROR') failure = new StatusError(item.status);
+        else if (item.type === 'BOOKMARK') sink({ type: 'BOOKMARK', object: item.object });
+        else sink({ type: item.type, object: shape(item.cached.object) });
+      }
+      return true;
+    },
+    () => finish(),
+  );
+  const stop = (): void => {
+    running.stop();
+    finish();
+  };
+  const timer = clock.setTimeout(stop, answer.timeout);
+  signal.addEventListener('abort', stop, { once: true });
+  call.signal?.addEventListener('abort', stop, { once: true });
+  if (signal.aborted || call.signal?.aborted) stop();
+  return { done, stop };
+}

@@ -1,0 +1,42 @@
+/** PUT, on a resource or a subresource of the same kind. upstream: apiserver/pkg/endpoints/handlers/update.go. */
+import { draft } from '#machinery/meta';
+import { badRequest } from '#machinery/status';
+import { matchNamespace } from '../registry/generic/storage.ts';
+import type { GenericStorage } from '../registry/generic/storage.ts';
+import type { Answer, ApiRequest } from './contract.ts';
+import { wipeSystemFields } from './create.ts';
+import { decodeObject } from './decode.ts';
+import { trackCreate, trackUpdate } from './managed-fields.ts';
+import { checkWriteOptions } from './options.ts';
+import { dedupOwnerReferences } from './owner-references.ts';
+
+export async function update(request: ApiRequest, storage: GenericStorage, subresource: string): Promise<Answer> {
+  const { context } = request;
+  const { served } = storage;
+  const { namespace, name } = context.info;
+  checkWriteOptions(context.query, 'UpdateOptions');
+  const object = await decodeObject(request.body, served, context);
+  matchNamespace(object, served.fact.namespaced ? namespace : '');
+  const meta = object.metadata!;
+  if (!meta.name) throw badRequest('name must be provided');
+  if (meta.name !== name)
+    throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
+  dedupOwnerReferences(object, context);
+  const result = await storage.update(
+    context,
+    namespace,
+    name,
+    async (old) => {
+      // A private copy for each try.
+      const next = draft(object);
+      if (old) return trackUpdate(served, old, next, context, subresource);
+      wipeSystemFields(next);
+      if (object.metadata?.uid) next.metadata!.uid = object.metadata.uid;
+      return trackCreate(served, next, context);
+    },
+    subresource,
+    { admit: true },
+  );
+  const cached = storage.cachedFor(result.object);
+  return { type: 'object', code: result.created ? 201 : 200, object: result.object, served, ...(cached && { cached }) };
+}

@@ -1,0 +1,188 @@
+/** One request and its answer, the same over HTTP/1.1 and HTTP/2. */
+import { STATUS_CODES } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
+import type { Exchange, Headers } from '../proxy/contract.ts';
+
+abstract class BaseExchange {
+  readonly #abort = new AbortController();
+  responded = false;
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  protected gone(): void {
+    if (!this.#abort.signal.aborted) this.#abort.abort(new Error('the client went away'));
+  }
+
+  protected once(): void {
+    if (this.responded) throw new Error('Cannot answer a request twice');
+    this.responded = true;
+  }
+}
+
+export class Http2Exchange extends BaseExchange implements Exchange {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Headers;
+  readonly httpVersion = '2';
+  readonly #stream: ServerHttp2Stream;
+
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+    super();
+    this.#stream = stream;
+    this.method = headers[':method'] as string;
+    this.url = headers[':path'] as string;
+    this.headers = headers as Headers;
+    stream.on('close', () => {
+      if (!stream.writableFinished) this.gone();
+    });
+    // Told by 'close' as well; without a listener it would be thrown.
+    stream.on('error', () => this.gone());
+  }
+
+  get remoteAddress(): string {
+    return this.#stream.session?.socket?.remoteAddress ?? '';
+  }
+
+  get body(): Readable {
+    return this.#stream;
+  }
+
+  respond(status: number, headers: Headers): Writable {
+    this.once();
+    if (!this.#stream.destroyed && !this.#stream.closed) this.#stream.respond({ ':status': status, ...withoutHopHeaders(headers) });
+    return this.#stream;
+  }
+
+  end(status: number, headers: Headers, body?: string | Uint8Array): void {
+    this.once();
+    if (this.#stream.destroyed || this.#stream.closed) return;
+    const size = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    this.#stream.respond({ ':status': status, ...withoutHopHeaders(headers), 'content-length': size }, { endStream: body === undefined || this.method === 'HEAD' });
+    if (body !== undefined && this.method !== 'HEAD') this.#stream.end(body);
+  }
+
+  abort(): void {
+    this.#stream.close(2);
+  }
+}
+
+/** HTTP/2 has no connections to speak of. */
+function withoutHopHeaders(headers: Headers): Headers {
+  if (!('connection' in headers) && !('transfer-encoding' in headers) && !('keep-alive' in headers)) return headers;
+  const { connection: _, 'transfer-encoding': __, 'keep-alive': ___, ...rest } = headers;
+  return rest;
+}
+
+export class Http1Exchange extends BaseExchange implements Exchange {
+  readonly httpVersion = '1.1';
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    super();
+    this.#request = request;
+    this.#response = response;
+    response.on('close', () => {
+      if (!response.writableFinished) this.gone();
+    });
+    response.on('error', () => this.gone());
+  }
+
+  get method(): string {
+    return this.#request.method ?? 'GET';
+  }
+
+  get url(): string {
+    return this.#request.url ?? '/';
+  }
+
+  get headers(): Headers {
+    return this.#request.headers;
+  }
+
+  get remoteAddress(): string {
+    return this.#request.socket.remoteAddress ?? '';
+  }
+
+  get body(): Readable {
+    return this.#request;
+  }
+
+  respond(status: number, headers: Headers): Writable {
+    this.once();
+    this.#response.writeHead(status, defined(headers));
+    this.#response.flushHeaders();
+    return this.#response;
+  }
+
+  end(status: number, headers: Headers, body?: string | Uint8Array): void {
+    this.once();
+    const size = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    this.#response.writeHead(status, { ...defined(headers), 'content-length': size });
+    this.#response.end(body);
+  }
+
+  abort(error?: Error): void {
+    this.#request.destroy(error);
+  }
+}
+
+/** The answer to an upgrade that is refused: the connection is an ordinary one for one last time. */
+export class UpgradeExchange extends BaseExchange implements Exchange {
+  readonly httpVersion = '1.1';
+  readonly #request: IncomingMessage;
+  readonly #socket: Socket;
+
+  constructor(request: IncomingMessage, socket: Socket) {
+    super();
+    this.#request = request;
+    this.#socket = socket;
+    socket.on('close', () => this.gone());
+    socket.on('error', () => this.gone());
+  }
+
+  get method(): string {
+    return this.#request.method ?? 'GET';
+  }
+
+  get url(): string {
+    return this.#request.url ?? '/';
+  }
+
+  get headers(): Headers {
+    return this.#request.headers;
+  }
+
+  get remoteAddress(): string {
+    return this.#socket.remoteAddress ?? '';
+  }
+
+  get body(): Readable {
+    return this.#socket;
+  }
+
+  respond(status: number, headers: Headers): Writable {
+    this.once();
+    const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`];
+    for (const [name, value] of Object.entries({ ...defined(headers), connection: 'close' }))
+      for (const item of Array.isArray(value) ? value : [value]) lines.push(`${name}: ${item}`);
+    this.#socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+    return this.#socket;
+  }
+
+  end(status: number, headers: Headers, body: string | Uint8Array = ''): void {
+    this.respond(status, { ...headers, 'content-length': String(Buffer.byteLength(body)) }).end(body);
+  }
+
+  abort(error?: Error): void {
+    this.#socket.destroy(error);
+  }
+}
+
+const defined = (headers: Headers): Record<string, string | string[]> =>
+  Object.fromEntries(Object.entries(headers).filter((entry): entry is [string, string | string[]] => entry[1] !== undefined));

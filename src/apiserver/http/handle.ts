@@ -1,0 +1,307 @@
+/**
+ * The way of one HTTP request: request info → authentication → audit → flow control → impersonation → authorization → handler → answer.
+ * upstream: apiserver/pkg/server/config.go DefaultBuildHandlerChain.
+ */
+import { gzip } from 'node:zlib';
+import { promisify } from 'node:util';
+import type { Status } from '#api';
+import type { Clock, Random } from '#machinery/clock';
+import type { Log } from '#machinery/log';
+import { StatusError, badRequest, internalError, timeout } from '#machinery/status';
+import type { Authorizer, Credentials, RequestInfo, UserInfo } from '../contract.ts';
+import type { AuditEvent, AuditSink } from '../filters/audit.ts';
+import { authorize } from '../filters/authorization.ts';
+import { impersonate } from '../filters/impersonation.ts';
+import type { InFlight } from '../filters/in-flight.ts';
+import type { RequestMetrics } from '../filters/metrics.ts';
+import type { Answer, RequestBody } from '../handlers/contract.ts';
+import { connect } from '../handlers/connect.ts';
+import { dispatch } from '../handlers/dispatch.ts';
+import type { Handlers } from '../handlers/dispatch.ts';
+import { fieldManagerOf } from '../handlers/field-manager.ts';
+import type { Exchange, Upgrade } from '../proxy/contract.ts';
+import type { RequestContext } from '../registry/contract.ts';
+import { readBody } from './body.ts';
+import { encodeAnswer, encodeObject } from './encode.ts';
+import { negotiate } from './negotiation.ts';
+import type { Accepted } from './negotiation.ts';
+import type { PathTable } from './paths.ts';
+import { isLongRunning, parseRequest } from './request-info.ts';
+import { serveWatch, watchWriter } from './watch.ts';
+
+export interface HttpContext {
+  handlers: Handlers;
+  paths: PathTable;
+  authenticate(credentials: Credentials): UserInfo | Promise<UserInfo>;
+  authorizer(): Authorizer;
+  /** Takes requests for other servers (aggregated APIs); false: not mine. */
+  delegate(): ((request: DelegatedRequest) => Promise<boolean>) | undefined;
+  inFlight: InFlight;
+  metrics: RequestMetrics;
+  audit: readonly AuditSink[];
+  clock: Clock;
+  random: Random;
+  log: Log;
+  /** Aborts when the server stops: long-running requests end. */
+  stopping: AbortSignal;
+}
+
+export interface DelegatedRequest {
+  info: RequestInfo;
+  user: UserInfo;
+  exchange?: Exchange;
+  upgrade?: Upgrade;
+}
+
+/** What the connection knows. */
+export interface Peer {
+  certificate?: Uint8Array;
+}
+
+const requestTimeout = 60_000;
+const gzipFrom = 128 * 1024;
+const readVerbs = new Set(['get', 'list', 'watch', 'head', 'options']);
+const compress = promisify(gzip);
+const webSocketToken = 'base64url.bearer.authorization.k8s.io.';
+
+/** Serves a request; `upgrade` is set for those that leave HTTP/1.1. Never rejects. */
+export async function handle(server: HttpContext, exchange: Exchange, peer: Peer, upgrade?: Upgrade): Promise<void> {
+  const { clock } = server;
+  const received = clock.now();
+  const started = clock.monotonic();
+  const auditID = (exchange.headers['audit-id'] as string | undefined) ?? server.random.uuid();
+  const headers: Record<string, string | string[]> = { 'audit-id': auditID, 'cache-control': 'no-cache, private' };
+  const question = exchange.url.indexOf('?');
+  const path = question < 0 ? exchange.url : exchange.url.slice(0, question);
+  const query = new URLSearchParams(question < 0 ? '' : exchange.url.slice(question + 1));
+  const warnings: string[] = [];
+  const annotations: Record<string, string> = {};
+  let info: RequestInfo | undefined;
+  let user: UserInfo = nobody;
+  let speaker: UserInfo = nobody;
+  let leave: (() => void) | undefined;
+  let code = 200;
+  let failure: Status | undefined;
+
+  const audit = (stage: AuditEvent['stage']): void => {
+    if (server.audit.length === 0 || !info) return;
+    const event: AuditEvent = {
+      auditID,
+      stage,
+      info,
+      requestURI: exchange.url,
+      user,
+      ...(speaker !== user && { impersonatedUser: speaker }),
+      sourceIPs: [exchange.remoteAddress],
+      userAgent: userAgentOf(exchange),
+      ...(stage !== 'RequestReceived' && { code }),
+      ...(failure && { status: failure }),
+      received,
+      at: clock.now(),
+      annotations,
+    };
+    for (const sink of server.audit) sink(event);
+  };
+
+  try {
+    const parsed = parseRequest(exchange.method, path, query);
+    ({ info } = parsed);
+    takeWebSocketToken(exchange, upgrade);
+    const known = server.authenticate({ headers: exchange.headers, ...(peer.certificate && { certificate: peer.certificate }) });
+    user = known instanceof Promise ? await known : known;
+    speaker = user;
+    audit('RequestReceived');
+    const longRunning = isLongRunning(info);
+    if (!longRunning && !user.groups.includes('system:masters')) leave = server.inFlight.enter(readVerbs.has(info.verb));
+    speaker = await impersonate(server.authorizer(), user, exchange.headers);
+    if (speaker !== user) for (const name of Object.keys(exchange.headers)) if (name.startsWith('impersonate-')) delete exchange.headers[name];
+    await authorize(server.authorizer(), speaker, info);
+
+    const delegate = server.delegate();
+    if (delegate && (await delegate({ info, user: speaker, ...(upgrade ? { upgrade } : { exchange }) }))) return;
+
+    const context: RequestContext = {
+      info,
+      user: speaker,
+      query,
+      dryRun: query.has('dryRun'),
+      fieldManager: fieldManagerOf(query, userAgentOf(exchange)),
+      warn: (text) => void (warnings.includes(text) || warnings.push(text)),
+      annotate: (key, value) => void (annotations[key] = value),
+      signal: exchange.signal,
+    };
+    if (!info.isResourceRequest) {
+      if (upgrade) throw badRequest('Upgrade request required on a resource');
+      await serveTimed(server, servePath(server, exchange, info, query, speaker, headers));
+      return;
+    }
+    if (await connect(server.handlers, { context, rest: parsed.rest, ...(upgrade ? { upgrade } : { exchange }) })) return;
+    if (upgrade) throw badRequest('Upgrade request is not supported here');
+    const accepted = negotiate(exchange.headers['accept'] as string | undefined, true);
+    const pretty = query.get('pretty');
+    const form: Accepted = pretty !== null && pretty !== 'false' && pretty !== '0' ? { ...accepted, pretty: true } : accepted;
+    const body = needsBody(info, exchange) ? await bodyOf(exchange) : undefined;
+    const answer = await serveTimed(server, dispatch(server.handlers, { context, body }));
+    if (warnings.length > 0) headers['warning'] = warningHeaders(warnings);
+    if (answer.type === 'watch') {
+      const writer = await watchWriter(answer, form, { now: () => clock.now(), includeObject: query.get('includeObject') ?? 'Metadata' });
+      audit('ResponseStarted');
+      await serveWatch(exchange, answer, writer, headers, clock, server.stopping);
+      return;
+    }
+    code = answer.type === 'object' ? answer.code : 200;
+    await send(exchange, answer, form, code, headers, { now: clock.now(), includeObject: query.get('includeObject') ?? 'Metadata' });
+  } catch (error) {
+    const status = statusOf(server, error, info);
+    code = status.code ?? 500;
+    failure = status;
+    if (warnings.length > 0) headers['warning'] = warningHeaders(warnings);
+    await fail(exchange, upgrade, status, headers);
+  } finally {
+    leave?.();
+    if (info) server.metrics.observe(info, code, (clock.monotonic() - started) / 1000);
+    audit('ResponseComplete');
+  }
+}
+
+const nobody: UserInfo = { name: '', groups: [] };
+
+const userAgentOf = (exchange: Exchange): string => (exchange.headers['user-agent'] as string | undefined) ?? '';
+
+async function serveTimed<T>({ clock }: HttpContext, work: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = clock.setTimeout(
+    () => reject(timeout('request did not complete within the allotted timeout')),
+    requestTimeout,
+  );
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    timer.cancel();
+    // Who comes second has nobody listening.
+    late.catch(() => undefined);
+  }
+}
+
+async function servePath(
+  server: HttpContext,
+  exchange: Exchange,
+  info: RequestInfo,
+  query: URLSearchParams,
+  user: UserInfo,
+  headers: Record<string, string | string[]>,
+): Promise<void> {
+  const handler = server.paths.find(info.path);
+  if (!handler) throw notFoundPath();
+  await handler({ exchange, path: info.path, query, user, headers });
+}
+
+/** upstream: responsewriters NotFound for paths: a Status by client-go's reading of the text. */
+export function notFoundPath(): StatusError {
+  return new StatusError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: 'the server could not find the requested resource',
+    reason: 'NotFound',
+    details: {},
+    code: 404,
+  });
+}
+
+const needsBody = (info: RequestInfo, exchange: Exchange): boolean =>
+  info.verb === 'create' || info.verb === 'update' || info.verb === 'patch' || exchange.method === 'DELETE';
+
+async function bodyOf(exchange: Exchange): Promise<RequestBody> {
+  return { mediaType: (exchange.headers['content-type'] as string | undefined) ?? '', bytes: await readBody(exchange) };
+}
+
+async function send(
+  exchange: Exchange,
+  answer: Exclude<Answer, { type: 'watch' }>,
+  form: Accepted,
+  code: number,
+  headers: Record<string, string | string[]>,
+  context: { now: number; includeObject: string },
+): Promise<void> {
+  const bytes = await encodeAnswer(answer, form, context);
+  if (exchange.signal.aborted) return;
+  await endCompressed(exchange, code, { ...headers, 'content-type': form.mediaType }, bytes);
+}
+
+/** Ends an exchange; big bodies are compressed for who accepts it. upstream: responsewriters/writers.go (its threshold). */
+export async function endCompressed(
+  exchange: Exchange,
+  code: number,
+  headers: Record<string, string | string[]>,
+  bytes: Uint8Array,
+): Promise<void> {
+  if (bytes.length > gzipFrom && String(exchange.headers['accept-encoding'] ?? '').includes('gzip')) {
+    const small = await compress(bytes, { level: 1 });
+    if (exchange.signal.aborted) return;
+    exchange.end(code, { ...headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' }, small);
+    return;
+  }
+  exchange.end(code, headers, bytes);
+}
+
+function statusOf(server: HttpContext, error: unknown, info: RequestInfo | undefined): Status {
+  if (error instanceof StatusError) return error.status;
+  server.log.error('Request failed unexpectedly', { path: info?.path, verb: info?.verb, error });
+  return internalError(error).status;
+}
+
+async function fail(
+  exchange: Exchange,
+  upgrade: Upgrade | undefined,
+  status: Status,
+  headers: Record<string, string | string[]>,
+): Promise<void> {
+  const code = status.code ?? 500;
+  const retry = status.details?.retryAfterSeconds;
+  const all = { ...headers, 'content-type': 'application/json', ...(retry && { 'retry-after': String(retry) }) };
+  if (exchange.responded) {
+    exchange.abort();
+    return;
+  }
+  let form: Accepted = { format: 'json', mediaType: 'application/json', pretty: false };
+  try {
+    form = negotiate(exchange.headers['accept'] as string | undefined, true);
+  } catch {
+    // A client that accepts nothing we have is told so in JSON.
+  }
+  const bytes = await encodeObject(status, { ...form, pretty: false });
+  if (upgrade && !upgrade.socket.destroyed) {
+    exchange.end(code, { ...all, connection: 'close' }, bytes);
+    return;
+  }
+  if (!exchange.signal.aborted) exchange.end(code, { ...all, 'content-type': form.mediaType }, bytes);
+}
+
+/** RFC 7234 warnings as upstream writes them: 299 - "text". At most 4 KiB of them. */
+function warningHeaders(texts: readonly string[]): string[] {
+  let left = 4096;
+  const out: string[] = [];
+  for (const text of texts) {
+    const clean = text.replace(/[\r\n\t]+/g, ' ').replace(/[^\x20-\x7e]/g, (char) => (char > '\x7f' ? Buffer.from(char).toString('latin1') : ' '));
+    const header = `299 - "${clean.replace(/[\\"]/g, '\\$&')}"`;
+    left -= header.length;
+    if (left < 0) break;
+    out.push(header);
+  }
+  return out;
+}
+
+/** Browsers cannot set headers on WebSockets: their token comes as a subprotocol. upstream: authentication/request/websocket. */
+function takeWebSocketToken(exchange: Exchange, upgrade: Upgrade | undefined): void {
+  const header = upgrade && exchange.headers['sec-websocket-protocol'];
+  if (!header || exchange.headers['authorization']) return;
+  const protocols = String(header)
+    .split(',')
+    .map((text) => text.trim());
+  const token = protocols.find((text) => text.startsWith(webSocketToken));
+  if (!token) return;
+  exchange.headers['authorization'] = `Bearer ${Buffer.from(token.slice(webSocketToken.length), 'base64url').toString('utf8')}`;
+  exchange.headers['sec-websocket-protocol'] = protocols.filter((text) => text !== token).join(', ');
+}

@@ -1,0 +1,120 @@
+/**
+ * One TLS port for HTTP/2 and HTTP/1.1 (ALPN decides), client certificates asked for but not required. HTTP/2 requests are served on the
+ * stream API; upgrades (WebSocket, SPDY) come over HTTP/1.1.
+ */
+import { createServer as createHttp1 } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { constants, createServer as createHttp2 } from 'node:http2';
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
+import { createServer as createTls } from 'node:tls';
+import type { TLSSocket, TlsOptions } from 'node:tls';
+import type { Log } from '#machinery/log';
+import type { Exchange, Upgrade } from '../proxy/contract.ts';
+import { Http1Exchange, Http2Exchange, UpgradeExchange } from './exchange.ts';
+import type { Peer } from './handle.ts';
+
+export interface TlsIdentity {
+  /** PEM. */
+  cert: string;
+  key: string;
+  /** PEM of the authorities whose client certificates are believed. */
+  clientCA?: string;
+}
+
+export type ListenTarget = { fd: number } | { host: string; port: number };
+
+export interface Listener {
+  readonly port: number;
+  readonly host: string;
+  /** Takes no new connections, lets requests finish for `grace` milliseconds' worth of turns, then breaks what is left. */
+  close(): Promise<void>;
+}
+
+type Serve = (exchange: Exchange, peer: Peer, upgrade?: Upgrade) => Promise<void>;
+
+const keepAlive = 90_000;
+
+export async function listen(tls: TlsIdentity, target: ListenTarget, serve: Serve, log: Log): Promise<Listener> {
+  const peers = new WeakMap<Socket, Peer>();
+  const sockets = new Set<Socket>();
+  const sessions = new Set<ServerHttp2Session>();
+  const bySession = new WeakMap<object, Peer>();
+  const options: TlsOptions = {
+    cert: tls.cert,
+    key: tls.key,
+    ...(tls.clientCA && { ca: tls.clientCA }),
+    requestCert: true,
+    rejectUnauthorized: false,
+    ALPNProtocols: ['h2', 'http/1.1'],
+    minVersion: 'TLSv1.2',
+  };
+  const http1 = createHttp1({ keepAliveTimeout: keepAlive, requestTimeout: 0, headersTimeout: 60_000 });
+  const http2 = createHttp2({ settings: { maxConcurrentStreams: 250 }, maxSessionMemory: 256, peerMaxConcurrentStreams: 1000 });
+  const secure = createTls(options);
+
+  const peerOf = (socket: TLSSocket): Peer => {
+    // Only a chain that leads to the client authority is a credential.
+    const certificate = socket.authorized ? socket.getPeerCertificate().raw : undefined;
+    return certificate ? { certificate } : {};
+  };
+  secure.on('secureConnection', (socket: TLSSocket) => {
+    socket.setNoDelay(true);
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', (error) => log.debug('Connection broke', { peer: socket.remoteAddress, error }));
+    peers.set(socket, peerOf(socket));
+    if (socket.alpnProtocol === 'h2') http2.emit('connection', socket);
+    else http1.emit('connection', socket);
+  });
+  secure.on('tlsClientError', (error) => log.debug('TLS handshake failed', { error }));
+
+  http2.on('session', (session) => {
+    sessions.add(session);
+    // A session hides its socket behind a proxy: the peer is kept by session.
+    bySession.set(session, peerOf(session.socket as TLSSocket));
+    session.on('close', () => sessions.delete(session));
+  });
+  http2.on('sessionError', (error) => log.debug('HTTP/2 session broke', { error }));
+  http2.on('stream', (stream: ServerHttp2Stream, headers) => {
+    const peer = stream.session && bySession.get(stream.session);
+    void serve(new Http2Exchange(stream, headers), peer ?? {});
+  });
+
+  http1.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    void serve(new Http1Exchange(request, response), peers.get(request.socket) ?? {});
+  });
+  http1.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    void serve(new UpgradeExchange(request, socket), peers.get(socket) ?? {}, { request, socket, head });
+  });
+
+  const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
+  secure.once('error', reject);
+  secure.once('listening', () => resolve());
+  if ('fd' in target) secure.listen({ fd: target.fd });
+  else secure.listen(target.port, target.host);
+  await listening;
+  secure.off('error', reject);
+  secure.on('error', (error) => log.error('Listener failed', { error }));
+  const address = secure.address() as AddressInfo | null;
+  return {
+    port: address?.port ?? 0,
+    host: address?.address ?? '',
+    async close() {
+      const closed = new Promise<void>((done) => secure.close(() => done()));
+      for (const session of sessions) {
+        session.goaway(constants.NGHTTP2_NO_ERROR);
+        session.close();
+      }
+      http1.closeIdleConnections();
+      // One turn for what is being written, then the rest is broken.
+      await new Promise((done) => setImmediate(done));
+      for (const session of sessions) session.destroy();
+      for (const socket of sockets) socket.destroy();
+      http1.closeAllConnections();
+      http1.close();
+      http2.close();
+      await closed;
+    },
+  };
+}

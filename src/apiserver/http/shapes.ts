@@ -1,0 +1,41 @@
+/** Other shapes of objects and lists: Table, PartialObjectMetadata. upstream: apiserver/pkg/endpoints/handlers/response.go. */
+import type { KubeObject } from '#machinery/meta';
+import { notAcceptable } from '#machinery/status';
+import type { CachedObject, ServedResource } from '../contract.ts';
+import type { Answer } from '../handlers/contract.ts';
+import type { EncodeContext } from './encode.ts';
+import { acceptedTypes } from './negotiation.ts';
+
+export const partial = (object: KubeObject): KubeObject => ({
+  kind: 'PartialObjectMetadata',
+  apiVersion: 'meta.k8s.io/v1',
+  ...(object.metadata && { metadata: object.metadata }),
+});
+
+export async function shapedObject(object: KubeObject, served: ServedResource, shape: string, context: EncodeContext): Promise<KubeObject> {
+  if (shape === 'PartialObjectMetadata') return partial(object);
+  if (shape !== 'Table') throw notAcceptable(`only the following media types are accepted: ${acceptedTypes()}`);
+  const { tableOf } = await import('../table/table.ts');
+  return tableOf(served, [object], { ...context, metadata: { resourceVersion: object.metadata?.resourceVersion ?? '' } });
+}
+
+export async function shapedList({ served, result }: Answer & { type: 'list' }, shape: string, context: EncodeContext): Promise<KubeObject> {
+  const metadata = {
+    resourceVersion: String(result.revision),
+    ...(result.continue && { continue: result.continue }),
+    ...(result.remaining !== undefined && { remainingItemCount: result.remaining }),
+  };
+  if (shape === 'PartialObjectMetadataList' || shape === 'PartialObjectMetadata')
+    return {
+      kind: 'PartialObjectMetadataList',
+      apiVersion: 'meta.k8s.io/v1',
+      metadata,
+      items: result.items.map(({ object }) => partial(object)),
+    } as KubeObject;
+  const { tableOf } = await import('../table/table.ts');
+  return tableOf(
+    served,
+    result.items.map(({ object }: CachedObject) => object),
+    { ...context, metadata },
+  );
+}

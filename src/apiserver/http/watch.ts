@@ -1,0 +1,131 @@
+/**
+ * Watches over HTTP: a line an event, all events of one turn of the loop in one write. A client that does not read is cut.
+ * upstream: apiserver/pkg/endpoints/handlers/watch.go.
+ */
+import type { Clock } from '#machinery/clock';
+import type { KubeObject } from '#machinery/meta';
+import type { CachedObject } from '../contract.ts';
+import type { Answer } from '../handlers/contract.ts';
+import type { Exchange } from '../proxy/contract.ts';
+import type { WatchItem } from '../registry/generic/watching.ts';
+import type { Accepted } from './negotiation.ts';
+import { partial } from './shapes.ts';
+
+/** Bytes that may wait for a client before it is cut. */
+const maxBacklog = 16 * 1024 * 1024;
+
+export interface WatchWriter {
+  /** The events of one batch as the bytes of one write. */
+  encode(items: readonly WatchItem[]): Uint8Array;
+  mediaType: string;
+}
+
+const lineEnd = Buffer.from('}\n');
+const heads = {
+  ADDED: Buffer.from('{"type":"ADDED","object":'),
+  MODIFIED: Buffer.from('{"type":"MODIFIED","object":'),
+  DELETED: Buffer.from('{"type":"DELETED","object":'),
+  BOOKMARK: Buffer.from('{"type":"BOOKMARK","object":'),
+  ERROR: Buffer.from('{"type":"ERROR","object":'),
+} as const;
+
+/** Many watchers are given the same items in the same array: the bytes are made once. */
+const shared = new WeakMap<readonly WatchItem[], Uint8Array>();
+
+export const jsonWriter: WatchWriter = {
+  mediaType: 'application/json',
+  encode(items) {
+    let bytes = shared.get(items);
+    if (!bytes) shared.set(items, (bytes = lines(items, (cached) => cached.bytes())));
+    return bytes;
+  },
+};
+
+function lines(items: readonly WatchItem[], bytesOf: (cached: CachedObject) => Uint8Array): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  for (const item of items) {
+    const body =
+      item.type === 'ERROR'
+        ? Buffer.from(JSON.stringify(item.status))
+        : item.type === 'BOOKMARK'
+          ? Buffer.from(JSON.stringify(item.object))
+          : bytesOf(item.cached);
+    pieces.push(heads[item.type], body, lineEnd);
+  }
+  return Buffer.concat(pieces);
+}
+
+/** For other shapes: each object through `shape`. */
+function shapedWriter(mediaType: string, shape: (object: KubeObject, item: WatchItem) => unknown): WatchWriter {
+  return {
+    mediaType,
+    encode(items) {
+      const texts = items.map((item) => {
+        const object = item.type === 'ERROR' ? item.status : shape(item.type === 'BOOKMARK' ? item.object : item.cached.object, item);
+        return `${JSON.stringify({ type: item.type, object })}\n`;
+      });
+      return Buffer.from(texts.join(''));
+    },
+  };
+}
+
+export async function watchWriter(
+  answer: Answer & { type: 'watch' },
+  accepted: Accepted,
+  context: { now(): number; includeObject: string },
+): Promise<WatchWriter> {
+  if (accepted.as?.kind === 'Table') {
+    const { tableOf } = await import('../table/table.ts');
+    let first = true;
+    return shapedWriter('application/json', (object) => {
+      const table = tableOf(answer.served, [object], {
+        now: context.now(),
+        includeObject: context.includeObject,
+        metadata: { resourceVersion: object.metadata?.resourceVersion ?? '' },
+        noHeaders: !first,
+      });
+      first = false;
+      return table;
+    });
+  }
+  if (accepted.as) return shapedWriter('application/json', partial);
+  return jsonWriter;
+}
+
+/** Serves a watch until it ends: the client goes, the time is up, the server stops. */
+export async function serveWatch(
+  exchange: Exchange,
+  answer: Answer & { type: 'watch' },
+  writer: WatchWriter,
+  headers: Record<string, string | string[]>,
+  clock: Clock,
+  stopping: AbortSignal,
+): Promise<void> {
+  const { promise: finished, resolve } = Promise.withResolvers<void>();
+  // A watch that cannot start throws here, and is answered as any failure.
+  let out: ReturnType<Exchange['respond']> | undefined;
+  const running = await answer.open(
+    (items) => {
+      if (!out || out.writableEnded || out.destroyed) return false;
+      if (out.writableLength > maxBacklog) {
+        exchange.abort(new Error('the watcher does not keep up'));
+        return false;
+      }
+      out.write(writer.encode(items));
+      return true;
+    },
+    () => resolve(),
+  );
+  out = exchange.respond(200, { ...headers, 'content-type': writer.mediaType, 'transfer-encoding': 'chunked' });
+  const timer = clock.setTimeout(resolve, answer.timeout);
+  const stop = (): void => resolve();
+  exchange.signal.addEventListener('abort', stop, { once: true });
+  stopping.addEventListener('abort', stop, { once: true });
+  if (exchange.signal.aborted || stopping.aborted) resolve();
+  await finished;
+  timer.cancel();
+  exchange.signal.removeEventListener('abort', stop);
+  stopping.removeEventListener('abort', stop);
+  running.stop();
+  out.end();
+}

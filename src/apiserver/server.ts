@@ -1,0 +1,171 @@
+/** Puts the server together. Read options.ts first: what comes from outside; then http/handle.ts: the way of a request. */
+import { clientOver, informersOver } from '#client';
+import type { Transport } from '#client';
+import { Disposables } from '#machinery/lifecycle';
+import type { Authorizer, ServerDependencies, UserInfo } from './contract.ts';
+import { bootstrap } from './registry/bootstrap.ts';
+import { compactPeriodically } from './registry/compaction.ts';
+import { serveDiscovery } from './discovery/serve.ts';
+import { serveVersion } from './discovery/version.ts';
+import { InFlight } from './filters/in-flight.ts';
+import { RequestMetrics } from './filters/metrics.ts';
+import type { Handlers } from './handlers/dispatch.ts';
+import { inProcessTransport } from './handlers/in-process.ts';
+import { handle } from './http/handle.ts';
+import type { DelegatedRequest, HttpContext } from './http/handle.ts';
+import { Health } from './http/health.ts';
+import { listen } from './http/listener.ts';
+import type { Listener } from './http/listener.ts';
+import { PathTable } from './http/paths.ts';
+import { serveOpenApi } from './openapi/serve.ts';
+import type { ApiServer, ApiServerOptions, ServerParts } from './options.ts';
+import { converterFor } from './registry/conversion/index.ts';
+import { admissionChain } from './registry/generic/admission-chain.ts';
+import type { AdmissionChain } from './registry/generic/admission-chain.ts';
+import { Resources } from './registry/resources.ts';
+import { builtInResources } from './registry/served.ts';
+import { ResourceTable } from './registry/table.ts';
+import { watchCaches } from './watchcache/mod.ts';
+
+/** The server's own identity: it may do everything. */
+export const loopbackUser: UserInfo = Object.freeze({ name: 'system:apiserver', groups: Object.freeze(['system:masters', 'system:authenticated']) });
+
+const fiveMinutes = 5 * 60_000;
+/** Watches without a timeout of their own end after 30 to 60 minutes, not all at once. upstream: MinRequestTimeout. */
+const minWatch = 30 * 60_000;
+
+export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const { store, clock, random, log } = options;
+  const disposables = new Disposables();
+  const stopping = new AbortController();
+  const table = new ResourceTable();
+  const paths = new PathTable();
+  const health = new Health();
+  const metrics = new RequestMetrics();
+
+  let authorizer: Authorizer | undefined;
+  let chain: AdmissionChain = admissionChain([]);
+  let delegate: ((request: DelegatedRequest) => Promise<boolean>) | undefined;
+  const theAuthorizer = (): Authorizer => {
+    if (!authorizer) throw new Error('Cannot authorize before the authorizer is made');
+    return authorizer;
+  };
+
+  const caches = watchCaches({ store, clock, log, ...(options.freeze && { freeze: true }) });
+  disposables.add(() => caches.close());
+  const resources = new Resources({ store, caches, table, clock, random, admission: () => chain });
+  for (const served of builtInResources()) resources.add(served, converterFor(served));
+
+  const handlers: Handlers = {
+    table,
+    admission: () => chain,
+    watchTimeout: () => minWatch * (1 + random.next()),
+  };
+  const transportFor = (user: UserInfo, userAgent = managerOf(user)): Transport =>
+    inProcessTransport({ handlers, authorizer: theAuthorizer, clock, signal: stopping.signal }, user, userAgent);
+  const client = clientOver(transportFor(loopbackUser, 'kube-apiserver'));
+  const informers = informersOver(client, { clock, random, log });
+  disposables.add(() => informers.stop());
+  const dependencies: ServerDependencies = { client, informers, clock, random, log };
+
+  authorizer = options.authorization(dependencies);
+  const { authenticate } = options.authentication(dependencies);
+  const withRegistry = { ...dependencies, registry: table };
+  for (const make of options.hooks ?? []) table.addHooks(make(withRegistry));
+  for (const make of options.endpoints ?? []) table.addEndpoint(make(withRegistry));
+  for (const make of options.streams ?? []) table.addConnect(make({ ...dependencies, table }));
+  chain = admissionChain((options.admission ?? []).map((make) => make({ ...dependencies, authorizer: theAuthorizer() })));
+
+  const advertised = (): string => (options.advertise ? `${options.advertise.address}:${options.advertise.port}` : '');
+  const discovery = serveDiscovery(paths, table, advertised);
+  serveVersion(paths);
+  serveOpenApi(paths, discovery, table);
+  health.serve(paths);
+  paths.add('/metrics', ({ exchange, headers }) =>
+    exchange.end(200, { ...headers, 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, metrics.render()),
+  );
+  paths.add('/', ({ exchange, headers }) =>
+    exchange.end(200, { ...headers, 'content-type': 'application/json' }, JSON.stringify({ paths: paths.paths() })),
+  );
+
+  const parts: ServerParts = {
+    ...dependencies,
+    table,
+    paths,
+    health,
+    discovery,
+    store,
+    authorizer: theAuthorizer(),
+    resources,
+    delegate: (handler) => void (delegate = handler),
+    signal: stopping.signal,
+  };
+  for (const extend of options.extensions ?? []) {
+    const stop = extend(parts);
+    if (stop) disposables.add(stop);
+  }
+
+  let booted: boolean | Error = false;
+  const ready = (options.bootstrap ?? true ? bootstrap(options, client, stopping.signal) : Promise.resolve()).then(
+    () => void (booted = true),
+    (error: unknown) => {
+      booted = error instanceof Error ? error : new Error(String(error));
+      if (!stopping.signal.aborted) log.error('Bootstrap objects cannot be made', { error });
+      throw error;
+    },
+  );
+  ready.catch(() => undefined);
+  health.add({ name: 'ping', check: () => undefined });
+  health.add({ name: 'log', check: () => undefined });
+  health.add({ name: 'etcd', check: () => store.revision().then(() => undefined) });
+  health.add({ name: 'poststarthook/bootstrap', check: () => (booted === true ? undefined : booted ? booted.message : 'not finished') });
+  health.add({ name: 'shutdown', endpoints: ['readyz'], check: () => (stopping.signal.aborted ? 'process is shutting down' : undefined) });
+
+  disposables.add(compactPeriodically({ store, clock, log, period: options.compactionPeriod ?? fiveMinutes }));
+
+  const listeners = new Set<Listener>();
+  const http: HttpContext = {
+    handlers,
+    paths,
+    authenticate,
+    authorizer: theAuthorizer,
+    delegate: () => delegate,
+    inFlight: new InFlight(options.inFlight),
+    metrics,
+    audit: options.audit ?? [],
+    clock,
+    random,
+    log,
+    stopping: stopping.signal,
+  };
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> =>
+    (closing ??= (async () => {
+      stopping.abort(new Error('the API server is stopping'));
+      await Promise.all([...listeners].map((listener) => listener.close()));
+      await disposables.dispose();
+    })());
+  return {
+    transportFor,
+    clientFor: (user, userAgent) => clientOver(transportFor(user, userAgent)),
+    ready,
+    parts,
+    async listen(target) {
+      if (!options.tls) throw new Error('Cannot listen: no certificate was given');
+      const listener = await listen(options.tls, target, (exchange, peer, upgrade) => handle(http, exchange, peer, upgrade), log);
+      listeners.add(listener);
+      return {
+        ...listener,
+        async close() {
+          listeners.delete(listener);
+          await listener.close();
+        },
+      };
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** "system:kube-scheduler" manages as kube-scheduler, "system:serviceaccount:kube-system:x" as x. */
+const managerOf = (user: UserInfo): string => user.name.slice(user.name.lastIndexOf(':') + 1);
