@@ -1,0 +1,298 @@
+/**
+ * The proxy as a component: changes of Services and EndpointSlices mark Services as dirty; a moment later all dirty ones are worked out
+ * again and what is different goes to the kernel in one transaction. upstream: pkg/proxy/nftables/proxier.go.
+ */
+import { EndpointSlice, Node, Service } from '#api';
+import type { Informers } from '#client';
+import type { Clock, Timer } from '#machinery/clock';
+import { running } from '#machinery/lifecycle';
+import type { Component, Running } from '#machinery/lifecycle';
+import type { Log } from '#machinery/log';
+import { keyOf } from '#machinery/meta';
+import { localMachine } from '../command.ts';
+import type { Machine } from '../command.ts';
+import { baseTable, tableName } from './base-rules.ts';
+import { categorize } from './categorize.ts';
+import { deleteStaleFlows } from './conntrack.ts';
+import type { StaleFlows } from './conntrack.ts';
+import { endpointsOf, serviceOf } from './endpoints.ts';
+import { HealthChecks } from './health-checks.ts';
+import { emptyPiece, NftTable } from './nft-table.ts';
+import { servicePorts } from './service-port.ts';
+import type { Family } from './service-port.ts';
+import { addServicePort } from './service-rules.ts';
+
+export interface ProxyOptions {
+  nodeName: string;
+  /** The node's addresses; a family without one is not served. */
+  nodeIps: readonly string[];
+  informers: Informers;
+  /** The pods' networks: traffic from elsewhere to a ClusterIP is masqueraded. Empty: none is. */
+  clusterCidrs?: readonly string[];
+  /** Traffic to unused addresses of these is dropped. */
+  serviceCidrs?: readonly string[];
+  masqueradeAll?: boolean;
+  /** Node ports answer on 127.0.0.1 as well. Default true. */
+  localhostNodePorts?: boolean;
+  /** How long changes are gathered before they go to the kernel. Milliseconds; default 2. */
+  batchMilliseconds?: number;
+  machine?: Machine;
+  clock?: Clock;
+  log?: Log;
+}
+
+/** Chains nobody refers to any more are deleted this much later. */
+const sweepDelay = 1000;
+const shortestRetry = 100;
+const longestRetry = 30_000;
+
+export function createProxy(options: ProxyOptions): Component {
+  return {
+    name: 'kube-proxy',
+    async start(context): Promise<Running> {
+      const proxier = new Proxier({ ...options, clock: options.clock ?? context.clock, log: options.log ?? context.log });
+      try {
+        await proxier.start(context.signal);
+      } catch (error) {
+        await proxier.stop();
+        throw error;
+      }
+      context.signal.addEventListener('abort', () => void proxier.stop(), { once: true });
+      return running(() => proxier.stop());
+    },
+  };
+}
+
+type Options = ProxyOptions & Required<Pick<ProxyOptions, 'clock' | 'log'>>;
+
+class Proxier {
+  readonly #options: Options;
+  readonly #machine: Machine;
+  readonly #tables: { family: Family; table: NftTable; nodeIp: string }[];
+  readonly #dirty = new Set<string>();
+  readonly #slices = new Map<string, Map<string, EndpointSlice>>();
+  /** Service port → its UDP endpoints that flows may go to, as last applied. */
+  readonly #udp = new Map<string, Map<string, { ips: Set<string>; frontends: string }>>();
+  readonly #health: HealthChecks;
+  #stale: StaleFlows[] = [];
+  #subscriptions: Disposable[] = [];
+  #zone = '';
+  #ready = false;
+  #stopped = false;
+  #applied = false;
+  #retry = shortestRetry;
+  #timer: Timer | undefined;
+  #sweeper: Timer | undefined;
+  #working: Promise<void> | undefined;
+  #again = false;
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.#machine = options.machine ?? localMachine();
+    this.#health = new HealthChecks(() => this.#applied, options.log);
+    const families: Family[] = ['IPv4', 'IPv6'];
+    this.#tables = families.flatMap((family) => {
+      const nodeIp = options.nodeIps.find((ip) => ip.includes(':') === (family === 'IPv6'));
+      if (nodeIp === undefined) return [];
+      const serviceCidrs = (options.serviceCidrs ?? []).filter((cidr) => cidr.includes(':') === (family === 'IPv6'));
+      const base = baseTable({ family, serviceCidrs, localhostNodePorts: options.localhostNodePorts ?? true });
+      return [{ family, nodeIp, table: new NftTable(`${family === 'IPv4' ? 'ip' : 'ip6'} ${tableName}`, this.#machine, () => base) }];
+    });
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const { informers, nodeName } = this.#options;
+    await this.#machine.sysctl('net/ipv4/ip_forward', '1');
+    if (this.#tables.some(({ family }) => family === 'IPv6')) await this.#machine.sysctl('net/ipv6/conf/all/forwarding', '1');
+    if (this.#options.localhostNodePorts ?? true) await this.#machine.sysctl('net/ipv4/conf/all/route_localnet', '1');
+    const mark = (service: Service): void => this.#mark(keyOf(service));
+    this.#subscriptions = [
+      informers.for(Service).on({ added: mark, updated: mark, deleted: mark }),
+      informers.for(EndpointSlice).on({
+        added: (slice) => this.#sliceChanged(slice, undefined),
+        updated: (slice, old) => this.#sliceChanged(slice, old),
+        deleted: (slice) => this.#sliceChanged(undefined, slice),
+      }),
+      informers.for(Node).on({
+        added: (node) => this.#nodeChanged(node),
+        updated: (node) => this.#nodeChanged(node),
+      }),
+    ];
+    await informers.synced();
+    signal.throwIfAborted();
+    this.#zone = informers.for(Node).get(nodeName)?.metadata?.labels?.['topology.kubernetes.io/zone'] ?? '';
+    this.#ready = true;
+    await this.#sync();
+    if (!this.#applied) throw new Error('Cannot write the rules of Services');
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return this.#working;
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#sweeper?.cancel();
+    for (const subscription of this.#subscriptions.splice(0)) subscription[Symbol.dispose]();
+    await this.#working;
+    await this.#health.close();
+    await Promise.all(this.#tables.map(({ table }) => table.remove()));
+  }
+
+  #sliceChanged(slice: EndpointSlice | undefined, old: EndpointSlice | undefined): void {
+    const key = keyOf((slice ?? old)!);
+    const before = old && serviceOf(old);
+    const after = slice && serviceOf(slice);
+    if (before !== undefined && before !== after) {
+      this.#slices.get(before)?.delete(key);
+      if (this.#slices.get(before)?.size === 0) this.#slices.delete(before);
+      this.#mark(before);
+    }
+    if (after === undefined) return;
+    const slices = this.#slices.get(after);
+    if (slices) slices.set(key, slice!);
+    else this.#slices.set(after, new Map([[key, slice!]]));
+    this.#mark(after);
+  }
+
+  #nodeChanged(node: Node): void {
+    if (node.metadata?.name !== this.#options.nodeName) return;
+    const zone = node.metadata.labels?.['topology.kubernetes.io/zone'] ?? '';
+    if (zone === this.#zone) return;
+    this.#zone = zone;
+    for (const service of this.#options.informers.for(Service).list()) this.#mark(keyOf(service));
+  }
+
+  #mark(service: string): void {
+    this.#dirty.add(service);
+    this.#schedule(this.#options.batchMilliseconds ?? 2);
+  }
+
+  #schedule(milliseconds: number): void {
+    if (!this.#ready || this.#stopped || this.#timer) return;
+    this.#timer = this.#options.clock.setTimeout(() => {
+      this.#timer = undefined;
+      void this.#sync();
+    }, milliseconds);
+  }
+
+  /** One at a time; what becomes dirty meanwhile goes with the next. */
+  async #sync(): Promise<void> {
+    if (this.#working) {
+      this.#again = true;
+      return;
+    }
+    this.#working = this.#syncOnce().finally(() => {
+      this.#working = undefined;
+      if (this.#again) {
+        this.#again = false;
+        this.#schedule(0);
+      }
+    });
+    await this.#working;
+  }
+
+  async #syncOnce(): Promise<void> {
+    const { log } = this.#options;
+    for (const service of this.#dirty) this.#work(service);
+    this.#dirty.clear();
+    const stale = this.#stale.splice(0);
+    try {
+      for (const { table } of this.#tables) await table.apply();
+      this.#applied = true;
+      this.#retry = shortestRetry;
+    } catch (error) {
+      this.#applied = false;
+      log.error('Cannot write the rules of Services, will write all of them again', { error, retryMilliseconds: this.#retry });
+      for (const { table } of this.#tables) table.invalidate();
+      this.#stale.unshift(...stale);
+      this.#timer?.cancel();
+      this.#timer = undefined;
+      this.#schedule(this.#retry);
+      this.#retry = Math.min(longestRetry, this.#retry * 2);
+      return;
+    }
+    for (const flows of stale) {
+      try {
+        await deleteStaleFlows(this.#machine, flows);
+      } catch (error) {
+        log.warn('Cannot delete flows of UDP endpoints that are gone', { service: flows.port.service, error });
+      }
+    }
+    this.#sweepLater();
+  }
+
+  #sweepLater(): void {
+    if (this.#sweeper || this.#stopped || !this.#tables.some(({ table }) => table.hasStale)) return;
+    this.#sweeper = this.#options.clock.setTimeout(() => {
+      this.#sweeper = undefined;
+      void this.#sweep();
+    }, sweepDelay);
+  }
+
+  async #sweep(): Promise<void> {
+    // Never beside another transaction: it could bring a chain back to life.
+    await this.#working;
+    if (this.#stopped) return;
+    this.#working = (async () => {
+      for (const { table } of this.#tables)
+        await table.sweep().catch((error: unknown) => this.#options.log.debug('Stale chains stay a little longer', { error }));
+    })().finally(() => {
+      this.#working = undefined;
+      if (this.#again) {
+        this.#again = false;
+        this.#schedule(0);
+      }
+      this.#sweepLater();
+    });
+    await this.#working;
+  }
+
+  #work(key: string): void {
+    const { nodeName, clusterCidrs = [], masqueradeAll = false } = this.#options;
+    const service = this.#options.informers.for(Service).get(key);
+    const slices = [...(this.#slices.get(key)?.values() ?? [])];
+    let healthPort = 0;
+    const localEndpoints = new Set<string>();
+    for (const { family, table, nodeIp } of this.#tables) {
+      const ports = service ? servicePorts(service, family) : [];
+      const piece = emptyPiece();
+      const udp = new Map<string, { ips: Set<string>; frontends: string }>();
+      for (const port of ports) {
+        const categorized = categorize(endpointsOf(slices, family, port, nodeName), port, nodeName, this.#zone);
+        addServicePort(piece, port, categorized, {
+          family,
+          clusterCidrs: clusterCidrs.filter((cidr) => cidr.includes(':') === (family === 'IPv6')),
+          masqueradeAll,
+          nodeIp,
+        });
+        healthPort ||= port.healthCheckNodePort;
+        for (const endpoint of categorized.local) if (endpoint.ready) localEndpoints.add(endpoint.ip);
+        if (port.protocol === 'udp') {
+          const ips = new Set(categorized.reachable.map((endpoint) => endpoint.ip));
+          const frontends = JSON.stringify([port.clusterIp, port.externalIps, port.loadBalancerIps, port.port, port.nodePort]);
+          udp.set(port.portName, { ips, frontends });
+          this.#noteStaleFlows(family, port, this.#udp.get(`${family}/${key}`)?.get(port.portName), ips, frontends);
+        }
+      }
+      if (udp.size) this.#udp.set(`${family}/${key}`, udp);
+      else this.#udp.delete(`${family}/${key}`);
+      table.set(key, ports.length ? piece : undefined);
+    }
+    this.#health.set(key, healthPort, localEndpoints.size);
+  }
+
+  #noteStaleFlows(
+    family: Family,
+    port: StaleFlows['port'],
+    before: { ips: Set<string>; frontends: string } | undefined,
+    ips: Set<string>,
+    frontends: string,
+  ): void {
+    if (ips.size === 0 && !before?.ips.size) return;
+    // Packets sent before there was an endpoint made flows that lead nowhere.
+    if (!before?.ips.size || before.frontends !== frontends) this.#stale.push({ family, port, endpoints: 'all' });
+    else {
+      const gone = [...before.ips].filter((ip) => !ips.has(ip));
+      if (gone.length) this.#stale.push({ family, port, endpoints: gone });
+    }
+  }
+}
