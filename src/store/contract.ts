@@ -141,6 +141,8 @@ export type StoreErrorCode =
   | 'key-not-found'
   | 'invalid'
   | 'closed'
+  /** A store behind a network did not answer; what was asked for may or may not have happened. */
+  | 'unavailable'
   | 'corrupt';
 
 export class StoreError extends Error {

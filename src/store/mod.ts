@@ -5,6 +5,10 @@
  */
 export * from './contract.ts';
 export { covers, prefixEnd, prefixRange } from './key-range.ts';
+export { etcdStore } from './etcd/mod.ts';
+export type { EtcdStoreOptions, EtcdTls } from './etcd/mod.ts';
+export { etcdServer } from './etcd-server/mod.ts';
+export type { EtcdServer, EtcdServerOptions, ServerTls } from './etcd-server/mod.ts';
 export { LmdbStore, lmdbStore, restoreSnapshot, verifyStore } from './lmdb/mod.ts';
 export type { LmdbStoreOptions } from './lmdb/mod.ts';
 export { memoryStore } from './memory/mod.ts';

@@ -21,6 +21,8 @@ interface Watcher {
   next: number;
   live: boolean;
   quiet: boolean;
+  /** Asked for its progress while it was behind. */
+  asked: boolean;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -59,7 +61,7 @@ export class Watchers {
     promise.catch(() => undefined);
     const revision = this.#source.revision();
     const start = request.startRevision || revision + 1;
-    const watcher: Watcher = { request, sink, next: start, live: start > revision, quiet: true, resolve, reject };
+    const watcher: Watcher = { request, sink, next: start, live: start > revision, quiet: true, asked: false, resolve, reject };
     const group = request.end ? this.#ranges : (this.#keys.get(request.key) ?? new Set<Watcher>());
     group.add(watcher);
     if (!request.end) this.#keys.set(request.key, group);
@@ -163,6 +165,7 @@ export class Watchers {
       this.#behind.delete(watcher);
     }
     this.#deliver(watcher, records, revision, this.#source.event);
+    if (watcher.asked) this.#notify(watcher);
   }
 
   #end(watcher: Watcher, error?: unknown): void {
@@ -178,6 +181,7 @@ export class Watchers {
   }
 
   #notify(watcher: Watcher): void {
+    watcher.asked = this.#behind.has(watcher);
     if (watcher.live) this.#send(watcher, { revision: this.#source.revision(), events: [] });
   }
 

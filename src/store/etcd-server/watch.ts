@@ -1,0 +1,180 @@
+/**
+ * Many watches on one stream. upstream: etcd server/etcdserver/api/v3rpc/watch.go.
+ * Invariant: what a stream is sent for one watch is in order of revision; a progress answer for the whole stream (id -1) is sent only
+ * when every watch of it has been sent everything up to its revision.
+ */
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { StoreError } from '../contract.ts';
+import type { Watch, WatchBatch, WatchRequest } from '../contract.ts';
+import { keyValueToWire, toKey } from '../etcd/protocol.ts';
+import type { Wire } from '../etcd/protocol.ts';
+import { grpcCode } from '../etcd/failures.ts';
+import type { Facade } from './server.ts';
+
+/** Bytes that may wait for a client before its stream is cut. */
+const slowLimit = 64 * 1024 * 1024;
+/** Bytes of events in one message, for clients that take them in parts. */
+const fragmentSize = 1024 * 1024;
+
+interface Entry {
+  watch: Watch;
+  fragment: boolean;
+}
+
+export function serveWatch(facade: Facade, call: ServerDuplexStream<Wire, Wire>): void {
+  new WatchStream(facade, call).serve();
+}
+
+class WatchStream {
+  readonly #facade: Facade;
+  readonly #call: ServerDuplexStream<Wire, Wire>;
+  readonly #watches = new Map<number, Entry>();
+  /** Progress that was asked for: the watches that have not reached it yet. */
+  #asked: { waiting: Set<number>; revision: number }[] = [];
+  #nextId = 0;
+  #waiting = 0;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(facade: Facade, call: ServerDuplexStream<Wire, Wire>) {
+    this.#facade = facade;
+    this.#call = call;
+  }
+
+  serve(): void {
+    const call = this.#call;
+    call.on('data', (request: Wire) => {
+      // In order: a cancel must not overtake the create it is for.
+      this.#last = this.#last.then(() => this.#request(request)).catch((error: unknown) => void call.destroy(error as Error));
+    });
+    const end = (): void => {
+      for (const { watch } of this.#watches.values()) watch.cancel();
+      this.#watches.clear();
+    };
+    call.on('end', () => {
+      end();
+      call.end();
+    });
+    call.on('cancelled', end);
+    call.on('error', end);
+    call.on('close', end);
+  }
+
+  async #request({ createRequest, cancelRequest, progressRequest }: Wire): Promise<void> {
+    if (createRequest) return this.#create(createRequest);
+    if (cancelRequest) return this.#cancel(cancelRequest.watchId ?? 0);
+    if (progressRequest) return this.#progress();
+  }
+
+  async #create(wire: Wire): Promise<void> {
+    const { store, header } = this.#facade;
+    let id: number = wire['watchId'] ?? 0;
+    const current = await store.revision();
+    const refuse = (cancelReason: string): void =>
+      this.#send({ header: header(current), watchId: -1, created: true, canceled: true, cancelReason });
+    if (id !== 0 && this.#watches.has(id)) return refuse('etcdserver: mvcc: duplicate watch ID provided on the WatchStream');
+    if (id === 0) {
+      while (this.#watches.has(this.#nextId)) this.#nextId++;
+      id = this.#nextId++;
+    }
+    const end = toKey(wire['rangeEnd']);
+    // An empty key is the first there may be, and an empty range end stands for that key alone.
+    const request: WatchRequest = { key: toKey(wire['key']) || '\0', ...(end !== '' && { end }) };
+    if (wire['startRevision']) request.startRevision = wire['startRevision'];
+    if (wire['prevKv']) request.previous = true;
+    if (wire['progressNotify']) request.progress = true;
+    const filters: string[] = wire['filters'] ?? [];
+    if (filters.length > 0) request.filter = { noPut: filters.includes('NOPUT'), noDelete: filters.includes('NODELETE') };
+    if (end !== '' && end !== '\0' && end <= request.key) return refuse('etcdserver: invalid watch range');
+    const watch = store.watch(request, (batch) => this.#batch(id, batch));
+    this.#watches.set(id, { watch, fragment: wire['fragment'] ?? false });
+    this.#send({ header: header(current), watchId: id, created: true });
+    watch.done.then(
+      () => this.#watches.delete(id),
+      (error: unknown) => this.#broken(id, error),
+    );
+  }
+
+  #broken(id: number, error: unknown): void {
+    if (!this.#watches.delete(id)) return;
+    this.#reached(id, Infinity);
+    const compacted = error instanceof StoreError && error.code === 'compacted';
+    this.#send({
+      header: this.#facade.header(0),
+      watchId: id,
+      canceled: true,
+      cancelReason: error instanceof Error ? error.message : String(error),
+      ...(compacted && { compactRevision: this.#facade.store.compactRevision() }),
+    });
+  }
+
+  async #cancel(id: number): Promise<void> {
+    const entry = this.#watches.get(id);
+    if (!entry) return;
+    this.#watches.delete(id);
+    entry.watch.cancel();
+    this.#reached(id, Infinity);
+    this.#send({ header: this.#facade.header(await this.#facade.store.revision()), watchId: id, canceled: true });
+  }
+
+  async #progress(): Promise<void> {
+    const revision = await this.#facade.store.revision();
+    if (this.#watches.size === 0) return this.#send({ header: this.#facade.header(revision), watchId: -1 });
+    this.#asked.push({ waiting: new Set(this.#watches.keys()), revision: Infinity });
+    for (const { watch } of this.#watches.values()) watch.progress();
+  }
+
+  #batch(id: number, { revision, events }: WatchBatch): void {
+    const entry = this.#watches.get(id);
+    if (!entry) return;
+    if (events.length === 0) {
+      if (!this.#reached(id, revision)) this.#send({ header: this.#facade.header(revision), watchId: id });
+      return;
+    }
+    const wires = events.map((event) => ({
+      type: event.type === 'delete' ? 'DELETE' : 'PUT',
+      kv: keyValueToWire(event.keyValue),
+      ...(event.previous && { prevKv: keyValueToWire(event.previous) }),
+    }));
+    const message = (part: Wire[], more: boolean): void =>
+      this.#send({ header: this.#facade.header(revision), watchId: id, events: part, ...(more && { fragment: true }) });
+    if (!entry.fragment) return message(wires, false);
+    let part: Wire[] = [];
+    let size = 0;
+    for (const [index, wire] of wires.entries()) {
+      const { keyValue, previous } = events[index]!;
+      const bytes = keyValue.key.length + keyValue.value.length + (previous?.value.length ?? 0) + 64;
+      if (part.length > 0 && size + bytes > fragmentSize) {
+        message(part, true);
+        part = [];
+        size = 0;
+      }
+      part.push(wire);
+      size += bytes;
+    }
+    message(part, false);
+  }
+
+  /** A watch is where someone asked for; true where someone had. */
+  #reached(id: number, revision: number): boolean {
+    const asked = this.#asked.find(({ waiting }) => waiting.has(id));
+    if (!asked) return false;
+    asked.waiting.delete(id);
+    asked.revision = Math.min(asked.revision, revision);
+    while (this.#asked[0]?.waiting.size === 0) {
+      const done = this.#asked.shift()!;
+      if (done.revision < Infinity) this.#send({ header: this.#facade.header(done.revision), watchId: -1 });
+    }
+    return true;
+  }
+
+  #send(message: Wire): void {
+    const call = this.#call;
+    if (call.destroyed || call.writableEnded) return;
+    const events = (message['events'] ?? []) as { kv: { value: Uint8Array } }[];
+    const size = events.reduce((sum, { kv }) => sum + kv.value.length + 128, 64);
+    this.#waiting += size;
+    call.write(message, () => (this.#waiting -= size));
+    if (this.#waiting > slowLimit)
+      call.emit('error', { code: grpcCode.resourceExhausted, details: 'etcdserver: the watch stream is read too slowly' });
+  }
+}
