@@ -103,7 +103,7 @@ function runs(): Run[] {
       ];
     }
     default:
-      if (/^sig-/.test(options.set)) {
+      if (options.set.startsWith('sig-')) {
         const sig = `\\[${escape(options.set)}\\]`;
         return [{ focus: `${sig}.*\\[Conformance\\]`, skip: ['\\[Serial\\]', options.skip].filter(Boolean).join('|'), procs }];
       }
@@ -233,7 +233,7 @@ function summarize(results: TestResult[]): string {
   const line = (name: string, row: { passed: number; failed: number; seconds: number; upstream: number }): string =>
     `${name.padEnd(24)}${String(row.passed).padStart(6)}${String(row.failed).padStart(8)}${row.seconds.toFixed(0).padStart(9)}${row.upstream.toFixed(0).padStart(10)}${(row.upstream ? (row.seconds / row.upstream).toFixed(2) : '-').padStart(7)}`;
   const total = { passed: 0, failed: 0, seconds: 0, upstream: 0 };
-  for (const [sig, row] of [...rows].sort()) {
+  for (const [sig, row] of [...rows].sort(([a], [b]) => (a < b ? -1 : 1))) {
     lines.push(line(sig, row));
     for (const key of ['passed', 'failed', 'seconds', 'upstream'] as const) total[key] += row[key];
   }
