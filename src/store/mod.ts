@@ -2,15 +2,45 @@
  * The store: a revisioned key-value store with etcd's semantics, on which everything the API server knows is kept.
  * Step of the pod's way: "stored". Upstream counterpart: etcd. Read first: contract.ts; then mvcc/store.ts, which memory/ and lmdb/ share.
  * Invariants: revisions only grow; acknowledged means durable; a watcher misses nothing and sees nothing twice.
+ * Back ends are loaded when they are opened: LMDB's library and gRPC take longer than all the rest.
  */
+import type { Store } from './contract.ts';
+import type { EtcdStoreOptions } from './etcd/mod.ts';
+import type { EtcdServer, EtcdServerOptions } from './etcd-server/mod.ts';
+import type { LmdbStore, LmdbStoreOptions } from './lmdb/mod.ts';
+import type { StoreSummary } from './lmdb/snapshot.ts';
+
 export * from './contract.ts';
 export { covers, prefixEnd, prefixRange } from './key-range.ts';
-export { etcdStore } from './etcd/mod.ts';
-export type { EtcdStoreOptions, EtcdTls } from './etcd/mod.ts';
-export { etcdServer } from './etcd-server/mod.ts';
-export type { EtcdServer, EtcdServerOptions, ServerTls } from './etcd-server/mod.ts';
-export { LmdbStore, lmdbStore, restoreSnapshot, verifyStore } from './lmdb/mod.ts';
-export type { LmdbStoreOptions } from './lmdb/mod.ts';
 export { memoryStore } from './memory/mod.ts';
 export type { MemoryStore } from './memory/mod.ts';
 export { SortedMap } from './sorted-map.ts';
+export type { EtcdStoreOptions, EtcdTls } from './etcd/mod.ts';
+export type { EtcdServer, EtcdServerOptions, ServerTls } from './etcd-server/mod.ts';
+export type { LmdbStore, LmdbStoreOptions } from './lmdb/mod.ts';
+export type { StoreSummary } from './lmdb/snapshot.ts';
+
+/** Opens or makes a store on this machine's disk; see lmdb/mod.ts. */
+export async function lmdbStore(options: LmdbStoreOptions): Promise<LmdbStore> {
+  return (await import('./lmdb/mod.ts')).lmdbStore(options);
+}
+
+/** Reads all of a store that nobody has open; see lmdb/snapshot.ts. */
+export async function verifyStore(path: string): Promise<StoreSummary> {
+  return (await import('./lmdb/snapshot.ts')).verifyStore(path);
+}
+
+/** Makes a store at `path` of a snapshot that LmdbStore.snapshot took; see lmdb/snapshot.ts. */
+export async function restoreSnapshot(snapshot: string, path: string, bump?: number): Promise<StoreSummary> {
+  return (await import('./lmdb/snapshot.ts')).restoreSnapshot(snapshot, path, bump);
+}
+
+/** A store in a real etcd cluster; see etcd/mod.ts. */
+export async function etcdStore(options: EtcdStoreOptions): Promise<Store> {
+  return (await import('./etcd/mod.ts')).etcdStore(options);
+}
+
+/** Serves etcd's API in front of a store; see etcd-server/mod.ts. */
+export async function etcdServer(options: EtcdServerOptions): Promise<EtcdServer> {
+  return (await import('./etcd-server/mod.ts')).etcdServer(options);
+}
