@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { applyPatch, deducedSchema, factTypeSchema, fieldsOf, pathsOf, structuralTypeSchema, trackUpdate } from '#machinery/apply';
+import type { ApplyOptions, Fields, TypeSchema } from '#machinery/apply';
+import { deepFreeze } from '#machinery/meta';
+import type { KubeObject } from '#machinery/meta';
+import { StatusError } from '#machinery/status';
+
+interface Any extends KubeObject {
+  spec?: Record<string, unknown>;
+  status?: unknown;
+  data?: Record<string, unknown>;
+}
+
+const schema = factTypeSchema('io.k8s.api.apps.v1.Deployment');
+const identity = { apiVersion: 'apps/v1', kind: 'Deployment' };
+const deployment = (spec: object, metadata: object = {}): Any => ({
+  ...identity,
+  metadata: { name: 'd', namespace: 'n', ...metadata },
+  spec: { ...spec },
+});
+
+const apply = (live: Any | undefined, applied: Any, manager: string, more: Partial<ApplyOptions<Any>> = {}): Any =>
+  deepFreeze(applyPatch<Any>({ live, applied: deepFreeze(applied), manager, ...identity, schema, now: 0, ...more }));
+const update = (live: Any | undefined, updated: Any, manager: string, now = 0, subresource = ''): Any =>
+  deepFreeze(trackUpdate<Any>({ live, updated: deepFreeze(updated), manager, apiVersion: 'apps/v1', schema, now, subresource }));
+const untracked = ({ metadata: { managedFields: _, ...metadata } = {}, ...rest }: Any): Any => ({ ...rest, metadata });
+/** manager/operation → paths. */
+const owners = (object: Any): Record<string, string[]> =>
+  Object.fromEntries(
+    (object.metadata?.managedFields ?? []).map((entry) => [
+      `${entry.manager}/${entry.operation}${entry.subresource ? `/${entry.subresource}` : ''}`,
+      pathsOf(entry.fieldsV1 as unknown as Fields),
+    ]),
+  );
+const messageOf = (run: () => unknown): string => {
+  try {
+    run();
+  } catch (error) {
+    assert.ok(error instanceof StatusError, String(error));
+    return error.message;
+  }
+  return 'no failure';
+};
+
+test('create and update are tracked', () => {
+  const created = update(
+    undefined,
+    deployment({ replicas: 1, template: { spec: { containers: [{ name: 'a', image: 'x' }] } } }),
+    'kubectl',
+  );
+  assert.deepEqual(owners(created), {
+    'kubectl/Update': [
+      '.spec.replicas',
+      '.spec.template.spec.containers',
+      '.spec.template.spec.containers[name="a"]',
+      '.spec.template.spec.containers[name="a"].image',
+      '.spec.template.spec.containers[name="a"].name',
+    ],
+  });
+  assert.equal(created.metadata!.managedFields![0]!.time, '1970-01-01T00:00:00Z');
+  const scaled = update(created, { ...created, spec: { ...created.spec, replicas: 2 } }, 'scaler', 5000);
+  assert.deepEqual(owners(scaled)['scaler/Update'], ['.spec.replicas']);
+  assert.ok(!owners(scaled)['kubectl/Update']!.includes('.spec.replicas'));
+  const same = update(scaled, scaled, 'scaler', 9000);
+  assert.equal(
+    same.metadata!.managedFields,
+    scaled.metadata!.managedFields,
+    'an update that changes nothing leaves the entries as they are',
+  );
+  const status = update(scaled, { ...scaled, status: { replicas: 2 } }, 'controller', 9000, 'status');
+  assert.deepEqual(owners(status)['controller/Update/status'], ['.status.replicas']);
+});
+
+test('clients may reset what is tracked', () => {
+  const created = update(undefined, deployment({ replicas: 1 }), 'a');
+  const stored = { ...created, metadata: { ...created.metadata, uid: 'u' } };
+  const reset = { ...stored, metadata: { ...stored.metadata, managedFields: [{}] } };
+  assert.equal(update(stored, reset as Any, 'b').metadata!.managedFields, undefined);
+  const broken = { ...stored, metadata: { ...stored.metadata, managedFields: [{ manager: 'x', operation: 'Patch' }] } };
+  assert.deepEqual(Object.keys(owners(update(stored, broken as Any, 'b'))), ['a/Update']);
+  const nobody = { ...stored, metadata: { name: 'd', uid: 'u' } };
+  assert.equal(update(nobody, { ...nobody, spec: { replicas: 5 } }, 'b').metadata!.managedFields, undefined, 'untracked objects stay so');
+});
+
+test('the eleventh updater makes the oldest ancient', () => {
+  let live = update(undefined, deployment({ replicas: 1 }), 'm0');
+  for (let index = 1; index <= 12; index++)
+    live = update(
+      live,
+      { ...live, metadata: { ...live.metadata, labels: { ...live.metadata!.labels, [`l${index}`]: 'x' } } },
+      `m${index}`,
+      index * 1000,
+    );
+  assert.equal(live.metadata!.managedFields!.length, 10);
+  assert.deepEqual(owners(live)['ancient-changes/Update'], [
+    '.metadata.labels',
+    '.metadata.labels.l1',
+    '.metadata.labels.l2',
+    '.metadata.labels.l3',
+    '.spec.replicas',
+  ]);
+});
+
+test('apply creates, merges, and removes what is left out', () => {
+  const first = apply(undefined, deployment({ replicas: 3, paused: true }, { labels: { a: '1' } }), 'me');
+  assert.deepEqual(owners(first), { 'me/Apply': ['.metadata.labels.a', '.spec.paused', '.spec.replicas'] });
+  const second = apply(first, deployment({ replicas: 3 }), 'me', { now: 1000 });
+  assert.deepEqual(untracked(second), deployment({ replicas: 3 }));
+  assert.equal(second.metadata!.managedFields![0]!.time, '1970-01-01T00:00:01Z');
+  assert.equal(apply(second, deployment({ replicas: 3 }), 'me', { now: 2000 }), second, 'applying the same changes nothing');
+  const shared = apply(second, deployment({ replicas: 3, paused: true }), 'other');
+  const left = apply(shared, deployment({}), 'me');
+  assert.deepEqual(untracked(left), deployment({ replicas: 3, paused: true }), 'others still manage it');
+  assert.deepEqual(owners(left)['me/Apply'], ['.spec'], 'an empty map is a value');
+});
+
+test('conflicts', () => {
+  const live = apply(undefined, deployment({ replicas: 3 }), 'one');
+  const wanted = deployment({ replicas: 4 });
+  assert.equal(
+    messageOf(() => apply(live, wanted, 'two')),
+    'Apply failed with 1 conflict: conflict with "one": .spec.replicas',
+  );
+  const updated = update(live, deployment({ replicas: 5, paused: true }), 'three');
+  assert.equal(
+    messageOf(() => apply(updated, deployment({ replicas: 4, paused: false }), 'two')),
+    'Apply failed with 2 conflicts: conflicts with "three" using apps/v1:\n- .spec.paused\n- .spec.replicas',
+  );
+  assert.throws(
+    () => apply(live, wanted, 'two'),
+    (error: StatusError) => {
+      assert.equal(error.code, 409);
+      assert.deepEqual(error.status.details, {
+        causes: [{ reason: 'FieldManagerConflict', message: 'conflict with "one"', field: '.spec.replicas' }],
+      });
+      return true;
+    },
+  );
+  assert.deepEqual(owners(apply(live, wanted, 'two', { force: true })), { 'two/Apply': ['.spec.replicas'] });
+  assert.deepEqual(owners(apply(live, deployment({ replicas: 3 }), 'two')), {
+    'one/Apply': ['.spec.replicas'],
+    'two/Apply': ['.spec.replicas'],
+  });
+});
+
+test('lists by key, sets and atomic lists', () => {
+  const containers = (...list: object[]): Any => deployment({ template: { spec: { containers: list } } });
+  const a = { name: 'a', image: 'x', ports: [{ containerPort: 80 }], args: ['1'] };
+  const live = apply(undefined, containers(a), 'one');
+  assert.ok(owners(live)['one/Apply']!.includes('.spec.template.spec.containers[name="a"].ports[containerPort=80,protocol="TCP"]'));
+  assert.ok(owners(live)['one/Apply']!.includes('.spec.template.spec.containers[name="a"].args'));
+  const both = apply(live, containers({ name: 'b', image: 'y' }), 'two');
+  assert.deepEqual(untracked(both), containers(a, { name: 'b', image: 'y' }));
+  assert.deepEqual(untracked(apply(both, containers(), 'one')), containers({ name: 'b', image: 'y' }));
+  const finalizers = (...list: string[]): Any => deployment({}, { finalizers: list });
+  const marked = apply(apply(undefined, finalizers('a/b'), 'one'), finalizers('c/d'), 'two');
+  assert.deepEqual(marked.metadata!.finalizers, ['a/b', 'c/d']);
+  assert.deepEqual(apply(marked, deployment({}), 'one').metadata!.finalizers, ['c/d']);
+});
+
+test('configurations that cannot be applied', () => {
+  const cases: [object, string][] = [
+    [{ ...identity, kind: 'Pod' }, 'invalid object type: apps/v1, Kind=Pod'],
+    [deployment({}, { managedFields: [{}] }), 'metadata.managedFields must be nil'],
+    [
+      deployment({ foo: 1 }),
+      'failed to create typed patch object (n/d; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema',
+    ],
+    [
+      deployment({ template: { spec: { containers: [{ name: 'a' }, { name: 'a' }] } } }),
+      'failed to create typed patch object (n/d; apps/v1, Kind=Deployment): .spec.template.spec.containers: duplicate entries for key [name="a"]',
+    ],
+    [
+      deployment({ replicas: 'x' }),
+      'failed to create typed patch object (n/d; apps/v1, Kind=Deployment): .spec.replicas: expected numeric (int or float), got string',
+    ],
+  ];
+  for (const [applied, wanted] of cases)
+    assert.equal(
+      messageOf(() => apply(undefined, applied, 'me')),
+      wanted,
+    );
+});
+
+test('an object written before anyone applied belongs to before-first-apply', () => {
+  const live = deepFreeze(deployment({ replicas: 1 }, { uid: 'u' }));
+  assert.equal(
+    messageOf(() => apply(live, deployment({ replicas: 2 }), 'me')),
+    'Apply failed with 1 conflict: conflict with "before-first-apply" using apps/v1: .spec.replicas',
+  );
+});
+
+test('kubectl takes over what it applied on the client', () => {
+  const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify(deployment({ replicas: 1 })) };
+  const live = update(undefined, deployment({ replicas: 1 }, { annotations }), 'kubectl-client-side-apply');
+  const applied = apply(live, deployment({ replicas: 2 }), 'kubectl');
+  assert.equal(applied.spec!['replicas'], 2);
+  assert.match(applied.metadata!.annotations!['kubectl.kubernetes.io/last-applied-configuration']!, /"replicas":2/);
+});
+
+test('reset fields are nobody’s', () => {
+  const applied = apply(undefined, { ...deployment({ replicas: 1 }), status: { replicas: 1 } }, 'me', {
+    resetFields: fieldsOf(['status']),
+  });
+  assert.deepEqual(owners(applied), { 'me/Apply': ['.spec.replicas'] });
+});
+
+test('custom resources: with a schema, and deduced', () => {
+  const structural = structuralTypeSchema(
+    {
+      type: 'object',
+      properties: {
+        spec: {
+          type: 'object',
+          properties: {
+            hosts: {
+              type: 'array',
+              'x-kubernetes-list-type': 'map',
+              'x-kubernetes-list-map-keys': ['name'],
+              items: { type: 'object', properties: { name: { type: 'string' }, port: { type: 'integer' } } },
+            },
+            free: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+          },
+        },
+      },
+    },
+    true,
+  );
+  const custom = { apiVersion: 'x.io/v1', kind: 'X' };
+  const run = (live: Any | undefined, spec: object, manager: string, type: TypeSchema): Any =>
+    applyPatch<Any>({ live, applied: { ...custom, metadata: { name: 'x' }, spec } as Any, manager, ...custom, schema: type, now: 0 });
+  const one = run(undefined, { hosts: [{ name: 'a', port: 1 }], free: { x: 1 } }, 'one', structural);
+  const two = run(one, { hosts: [{ name: 'b' }], free: { y: [1] } }, 'two', structural);
+  assert.deepEqual(two.spec, { hosts: [{ name: 'a', port: 1 }, { name: 'b' }], free: { x: 1, y: [1] } });
+  assert.deepEqual(owners(two)['two/Apply'], ['.spec.free.y', '.spec.hosts[name="b"]', '.spec.hosts[name="b"].name']);
+  assert.match(
+    messageOf(() => run(undefined, { bad: 1 }, 'one', structural)),
+    /\.spec\.bad: field not declared in schema/,
+  );
+  const deduced = run(run(undefined, { l: [1], m: { a: 1 } }, 'one', deducedSchema), { m: { b: 2 } }, 'two', deducedSchema);
+  assert.deepEqual(deduced.spec, { l: [1], m: { a: 1, b: 2 } });
+});

@@ -1,0 +1,172 @@
+import { compareElements, formatElement, normalizeElement, PathElementError } from './path-element.ts';
+
+/**
+ * A set of field paths, in the very form that metadata.managedFields stores (FieldsV1). A node without steps is a member with nothing
+ * below; "." marks a node that is a member and has more below:
+ *   {"f:spec":{"f:ports":{".":{},"k:{\"port\":80}":{}}}} holds .spec.ports and .spec.ports[port=80], but not .spec.
+ * The root itself is never a member; the empty set is undefined. Nodes are immutable and shared.
+ * upstream: structured-merge-diff/fieldpath Set.
+ */
+export interface Fields {
+  readonly [element: string]: Fields;
+}
+
+type Draft = Record<string, Fields>;
+
+/** A member with nothing below. */
+export const leaf: Fields = Object.freeze({});
+
+const hasSteps = (node: Fields): boolean => {
+  for (const key in node) if (key !== '.') return true;
+  return false;
+};
+const isMember = (node: Fields | undefined): boolean => node !== undefined && ('.' in node || !hasSteps(node));
+
+export const isEmptyFields = (fields: Fields | undefined): boolean => fields === undefined || !hasSteps(fields);
+
+/** Steps and membership put together; undefined where nothing is left. */
+function node(steps: Draft, member: boolean): Fields | undefined {
+  for (const _ in steps) return member ? { '.': leaf, ...steps } : steps;
+  return member ? leaf : undefined;
+}
+
+/** What is in either. */
+export function union(a: Fields | undefined, b: Fields | undefined): Fields | undefined {
+  if (isEmptyFields(a)) return isEmptyFields(b) ? undefined : b;
+  if (isEmptyFields(b) || a === b) return a;
+  return unionNodes(a!, b!, true);
+}
+
+/** The same for nodes below the root (`root` false), where one without steps is a member. */
+export function unionNodes(a: Fields, b: Fields, root: boolean): Fields {
+  if (a === b) return a;
+  const steps: Draft = {};
+  let changed = false;
+  for (const key in a) {
+    if (key === '.') continue;
+    const other = b[key];
+    steps[key] = other ? unionNodes(a[key]!, other, false) : a[key]!;
+    if (steps[key] !== a[key]) changed = true;
+  }
+  for (const key in b) {
+    if (key === '.' || key in a) continue;
+    steps[key] = b[key]!;
+    changed = true;
+  }
+  const member = !root && (isMember(a) || isMember(b));
+  if (!changed && (root || member === isMember(a))) return a;
+  return node(steps, member) ?? leaf;
+}
+
+/** What is in both. */
+export function intersection(a: Fields | undefined, b: Fields | undefined): Fields | undefined {
+  return a && b ? intersectNodes(a, b, true) : undefined;
+}
+
+function intersectNodes(a: Fields, b: Fields, root: boolean): Fields | undefined {
+  const steps: Draft = {};
+  for (const key in a) {
+    const other = key === '.' ? undefined : b[key];
+    const both = other && intersectNodes(a[key]!, other, false);
+    if (both) steps[key] = both;
+  }
+  return node(steps, !root && isMember(a) && isMember(b));
+}
+
+/** What is in `a` and not in `b`; what lies below a member of `b` stays. */
+export const difference = (a: Fields | undefined, b: Fields | undefined): Fields | undefined =>
+  isEmptyFields(a) ? undefined : b ? subtract(a!, b, true, false) : a;
+
+/** What is in `a` and neither in `b` nor below a member of it. */
+export const recursiveDifference = (a: Fields | undefined, b: Fields | undefined): Fields | undefined =>
+  isEmptyFields(a) ? undefined : b ? subtract(a!, b, true, true) : a;
+
+function subtract(a: Fields, b: Fields, root: boolean, recursive: boolean): Fields | undefined {
+  if (recursive && !root && isMember(b)) return undefined;
+  const steps: Draft = {};
+  let changed = false;
+  for (const key in a) {
+    if (key === '.') continue;
+    const other = b[key];
+    const rest = other ? subtract(a[key]!, other, false, recursive) : a[key];
+    if (rest !== a[key]) changed = true;
+    if (rest) steps[key] = rest;
+  }
+  const was = !root && isMember(a);
+  const member = was && !isMember(b);
+  return changed || member !== was ? node(steps, member) : a;
+}
+
+/** `path` in steps: ["f:spec", "f:replicas"]. */
+export function hasField(fields: Fields | undefined, path: readonly string[]): boolean {
+  let at = fields;
+  for (const step of path) at = at?.[step];
+  return path.length > 0 && isMember(at);
+}
+
+/** All members, each as its steps, in order. */
+export function membersOf(fields: Fields | undefined): string[][] {
+  const found: string[][] = [];
+  const walk = (at: Fields, path: readonly string[]): void => {
+    for (const key of Object.keys(at).sort(compareElements)) {
+      if (key === '.') continue;
+      const below = [...path, key];
+      const child = at[key]!;
+      if (isMember(child)) found.push(below);
+      walk(child, below);
+    }
+  };
+  if (fields) walk(fields, []);
+  return found;
+}
+
+/** All members as messages show them: .spec.ports[port=80]. */
+export const pathsOf = (fields: Fields | undefined): string[] => membersOf(fields).map(formatPath);
+
+export const formatPath = (path: readonly string[]): string => path.map(formatElement).join('');
+
+/** A set of plain field names: fieldsOf(['metadata.labels', 'spec']). */
+export function fieldsOf(paths: readonly string[]): Fields | undefined {
+  let fields: Fields | undefined;
+  for (const path of paths) {
+    const steps = path.split('.');
+    const chain = steps.reduceRight<Fields>((below, step) => ({ [`f:${step}`]: below }), leaf);
+    fields = union(fields, chain);
+  }
+  return fields;
+}
+
+/** Steps in order, so that one set is always written the same way. Returns the same node where they are. */
+export function sortFields(fields: Fields): Fields {
+  const keys = Object.keys(fields);
+  let changed = false;
+  for (let index = 0; index < keys.length; index++) {
+    const child = fields[keys[index]!]!;
+    if (index > 0 && compareElements(keys[index - 1]!, keys[index]!) > 0) changed = true;
+    if (!changed && sortFields(child) !== child) changed = true;
+  }
+  if (!changed) return fields;
+  const sorted: Draft = {};
+  for (const key of keys.sort(compareElements)) sorted[key] = sortFields(fields[key]!);
+  return sorted;
+}
+
+/** A FieldsV1 object from a client or the store, with one spelling for each step. Throws a PathElementError where it is none. */
+export function normalizeFields(value: unknown): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new PathElementError('fields must be an object');
+  const given = value as Fields;
+  let copy: Draft | undefined;
+  for (const key in given) {
+    const step = key === '.' ? key : normalizeElement(key);
+    const child = step === '.' ? leaf : normalizeFields(given[key]);
+    if (!copy && (step !== key || (child !== given[key] && step !== '.'))) {
+      copy = {};
+      for (const before in given) {
+        if (before === key) break;
+        copy[before] = given[before]!;
+      }
+    }
+    if (copy && step !== undefined) copy[step] = child;
+  }
+  return copy ?? given;
+}

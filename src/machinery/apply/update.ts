@@ -1,0 +1,91 @@
+import type { KubeObject, ObjectMeta } from '#machinery/meta';
+import { decodeManagedFields, encodeManagedFields, managerId } from './entries.ts';
+import type { ManagedEntries } from './entries.ts';
+import { difference, isEmptyFields, recursiveDifference, union } from './fields.ts';
+import type { Fields } from './fields.ts';
+import { capManagers, changed, filtered, neverOwned, yieldFields } from './managers.ts';
+import type { TypeSchema } from './schema.ts';
+import { VersionedComparison } from './versions.ts';
+import type { Versions } from './versions.ts';
+
+export interface UpdateOptions<T extends KubeObject> {
+  /** What is stored; undefined on create. */
+  live: T | undefined;
+  /** What is about to be stored. Its managedFields are the client's: an empty list, or one empty entry, forgets everything tracked. */
+  updated: T;
+  /** The field manager that the client gave, or its user agent up to the first slash. */
+  manager: string;
+  /** "" for the resource itself. */
+  subresource?: string;
+  apiVersion: string;
+  schema: TypeSchema;
+  /** Milliseconds since 1970. */
+  now: number;
+  /** Fields that a request on this (sub)resource never changes (upstream: GetResetFields), by fieldsOf. */
+  resetFields?: Fields | undefined;
+  versions?: Versions | undefined;
+}
+
+/** metav1.Time. */
+export const timeOf = (now: number): string => `${new Date(now).toISOString().slice(0, 19)}Z`;
+
+/** The object with other managedFields; itself where they are the same already. */
+export function withManagedFields<T extends KubeObject>(object: T, managed: ObjectMeta['managedFields']): T {
+  if (object.metadata?.managedFields === managed) return object;
+  const { managedFields: _, ...metadata } = object.metadata ?? {};
+  return { ...object, metadata: managed ? { ...metadata, managedFields: managed } : metadata };
+}
+
+/** The object without what only tracks it. */
+export const untracked = <T extends KubeObject>(object: T): T => withManagedFields(object, undefined);
+
+function isReset(entries: ObjectMeta['managedFields']): boolean {
+  if (!entries) return false;
+  return entries.length === 0 || (entries.length === 1 && Object.keys(entries[0]!).length === 0);
+}
+
+const empty = (): ManagedEntries => new Map();
+
+/** Where tracking goes on from: what the client sends wins over what is stored, unless it cannot be read or the request is on a subresource. */
+function startingPoint(live: ObjectMeta['managedFields'], updated: ObjectMeta['managedFields'], isSubresource: boolean): ManagedEntries {
+  if (isSubresource) return decodeManagedFields(live) ?? empty();
+  if (isReset(updated)) return empty();
+  const managed = updated && decodeManagedFields(updated);
+  return managed?.size ? managed : (decodeManagedFields(live) ?? empty());
+}
+
+/**
+ * The updated object with managedFields that say who wrote what. Runs on every write. Where nothing but the tracking changed, the stored
+ * entries stay as they are, times included. upstream: managedfields/internal/fieldmanager.go Update.
+ */
+export function trackUpdate<T extends KubeObject>(options: UpdateOptions<T>): T {
+  const { live, updated, subresource = '' } = options;
+  const managed = startingPoint(live?.metadata?.managedFields, updated.metadata?.managedFields, subresource !== '');
+  // An object that nobody tracks (its owner asked so) stays untracked.
+  if (managed.size === 0 && live?.metadata?.uid) return untracked(updated);
+  track(managed, options);
+  return withManagedFields(updated, unchanged(encodeManagedFields(managed), live?.metadata?.managedFields));
+}
+
+/** The stored list itself where all its entries are the same. */
+export function unchanged(entries: ObjectMeta['managedFields'], stored: ObjectMeta['managedFields']): ObjectMeta['managedFields'] {
+  return entries && stored?.length === entries.length && entries.every((entry, index) => entry === stored[index]) ? stored : entries;
+}
+
+/** Changes `managed` as the update does. */
+export function track<T extends KubeObject>(managed: ManagedEntries, options: UpdateOptions<T>): void {
+  const { live, updated, subresource = '', apiVersion, schema, now, resetFields, versions } = options;
+  const manager = options.manager || 'unknown';
+  const comparison = new VersionedComparison(live ? untracked(live) : {}, untracked(updated), schema, apiVersion, versions);
+  const found = comparison.at(apiVersion) as Exclude<ReturnType<VersionedComparison['at']>, 'gone'>;
+  if (found) {
+    yieldFields(managed, comparison, resetFields);
+    const mine = difference(recursiveDifference(changed(filtered(found, resetFields)), resetFields), neverOwned);
+    if (!isEmptyFields(mine)) {
+      const entry = { manager, operation: 'Update', apiVersion, subresource, time: timeOf(now) } as const;
+      const id = managerId(entry);
+      managed.set(id, { ...entry, fields: union(mine, managed.get(id)?.fields)! });
+    }
+  }
+  capManagers(managed);
+}
