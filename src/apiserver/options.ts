@@ -4,6 +4,7 @@ import type { Log } from '#machinery/log';
 import type { Client, Transport } from '#client';
 import type { Store } from '#store';
 import type { AdmissionPluginFactory, Authorizer, Credentials, ServerDependencies, UserInfo } from './contract.ts';
+import type { AuthenticationConfigOptions, KubernetesServiceOptions } from './bootstrap/index.ts';
 import type { AuditSink } from './filters/audit.ts';
 import type { InFlightLimits } from './filters/in-flight.ts';
 import type { Discovery } from './discovery/serve.ts';
@@ -34,17 +35,13 @@ export interface ApiServerOptions {
   audit?: readonly AuditSink[];
   /** Needed for `listen`. */
   tls?: TlsIdentity;
-  /** What clients inside the cluster reach the server at, for discovery and the `kubernetes` Service. */
-  advertise?: { address: string; port: number };
-  /** The first address of the first range is the `kubernetes` Service's. Default 10.96.0.0/12. */
-  serviceCidrs?: readonly string[];
+  /** The first objects. `kubernetesService` and the authorities of clients add what depends on the set-up. False: none. */
+  bootstrap?: false | ({ kubernetesService?: KubernetesServiceOptions } & AuthenticationConfigOptions);
   inFlight?: InFlightLimits;
   /** Under test: freezes cached objects. */
   freeze?: boolean;
   /** Milliseconds between compactions of the store; what is older can then not be watched or listed. 0: never. Default 5 minutes. */
   compactionPeriod?: number;
-  /** Namespaces and the `kubernetes` Service are made at start. Default true. */
-  bootstrap?: boolean;
 }
 
 export type StreamDependencies = ServerDependencies & { table: ResourceTable };

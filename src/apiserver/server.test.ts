@@ -6,7 +6,7 @@ import { seededRandom, virtualClock } from '#machinery/clock';
 import { silentLog } from '#machinery/log';
 import { draft } from '#machinery/meta';
 import { isAlreadyExists, isConflict, isNotFound, isStatus } from '#machinery/status';
-import { memoryStore } from '../store/memory/mod.ts';
+import { memoryStore } from '#store';
 import { createApiServer } from './server.ts';
 import type { ApiServer } from './options.ts';
 

@@ -3,7 +3,7 @@ import { clientOver, informersOver } from '#client';
 import type { Transport } from '#client';
 import { Disposables } from '#machinery/lifecycle';
 import type { Authorizer, ServerDependencies, UserInfo } from './contract.ts';
-import { bootstrap } from './registry/bootstrap.ts';
+import { prepareStore } from './bootstrap/start.ts';
 import { compactPeriodically } from './registry/compaction.ts';
 import { serveDiscovery } from './discovery/serve.ts';
 import { serveVersion } from './discovery/version.ts';
@@ -51,6 +51,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     return authorizer;
   };
 
+  // Before anything reads the store: a new one is filled in one transaction.
+  const ensure = await prepareStore(options);
   const caches = watchCaches({ store, clock, log, ...(options.freeze && { freeze: true }) });
   disposables.add(() => caches.close());
   const resources = new Resources({ store, caches, table, clock, random, admission: () => chain });
@@ -76,7 +78,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   for (const make of options.streams ?? []) table.addConnect(make({ ...dependencies, table }));
   chain = admissionChain((options.admission ?? []).map((make) => make({ ...dependencies, authorizer: theAuthorizer() })));
 
-  const advertised = (): string => (options.advertise ? `${options.advertise.address}:${options.advertise.port}` : '');
+  const service = options.bootstrap ? options.bootstrap.kubernetesService : undefined;
+  const advertised = (): string => (service ? `${service.advertiseAddress}:${service.securePort}` : '');
   const discovery = serveDiscovery(paths, table, advertised);
   serveVersion(paths);
   serveOpenApi(paths, discovery, table);
@@ -106,7 +109,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   }
 
   let booted: boolean | Error = false;
-  const ready = (options.bootstrap ?? true ? bootstrap(options, client, stopping.signal) : Promise.resolve()).then(
+  const ready = ensure(client).then(
     () => void (booted = true),
     (error: unknown) => {
       booted = error instanceof Error ? error : new Error(String(error));

@@ -32,6 +32,8 @@ export interface StorageOptions {
   admit?: boolean;
   /** Update only: create the object where it does not exist (server-side apply). */
   forceCreate?: boolean;
+  /** Update only: no strategy and no validation; the endpoint answers for the whole object (binding, eviction). */
+  direct?: boolean;
 }
 
 /**

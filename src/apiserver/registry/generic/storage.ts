@@ -262,7 +262,7 @@ export class GenericStorage implements ResourceStorage {
     options: StorageOptions,
   ): Promise<KubeObject | undefined> {
     const { namespace = '', name = '' } = old.metadata ?? {};
-    this.#beforeUpdate(context, object, old, subresource);
+    if (!options.direct) this.#beforeUpdate(context, object, old, subresource);
     ignoreTimestamps(object, old);
     if (options.admit)
       await this.parts.admission().validate(this.#attributes('UPDATE', context, namespace, name, object, old, subresource));
