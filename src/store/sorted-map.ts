@@ -1,11 +1,11 @@
 /**
  * A map in key order: chunks of sorted keys, found by binary search. Insertion and deletion move at most one chunk
- * (512 entries), so a million keys cost what a thousand do; a range touches only the chunks it covers.
+ * (256 entries), so a million keys cost what a thousand do; a range touches only the chunks it covers.
  *
  * Worked example, chunks of at most 2: set a, c, e → [a c][e]; set b → [a] [b c] [e]; delete e → [a] [b c].
  * Invariant: no chunk is empty; keys grow inside a chunk and from chunk to chunk.
  */
-const limit = 512;
+const limit = 256;
 
 interface Chunk<V> {
   keys: string[];

@@ -190,7 +190,7 @@ function holds(state: TransactionState, compare: Compare): boolean {
 
 function check(request: TxnRequest, limits: Limits): void {
   checkOperations(request, limits);
-  for (const branch of [request.success, request.failure]) checkOverlaps(branch);
+  for (const branch of [request.success, request.failure]) if (branch.length > 1 || branch[0]?.type === 'txn') checkOverlaps(branch);
 }
 
 function checkOperations(request: TxnRequest, limits: Limits): void {
