@@ -12,15 +12,21 @@ import {
   prepareForUpdate,
 } from './pod-strategy.ts';
 
+import { validatePodResize } from './validation/pod-resize.ts';
+import { validatePodStatus } from './validation/pod-status.ts';
+import { validateEphemeralContainers, validatePod, validatePodUpdate } from './validation/pod-update.ts';
+
 export const podRules = defineKind<Pod>({
   kind: Pod,
   applyDefaults: defaultPod,
   prepareForCreate,
   prepareForUpdate,
+  validate: validatePod,
+  validateUpdate: validatePodUpdate,
   subresources: {
-    status: { prepareForUpdate: prepareForStatusUpdate },
-    ephemeralcontainers: { prepareForUpdate: prepareForEphemeralContainers },
-    resize: { prepareForUpdate: prepareForResize },
+    status: { prepareForUpdate: prepareForStatusUpdate, validateUpdate: validatePodStatus },
+    ephemeralcontainers: { prepareForUpdate: prepareForEphemeralContainers, validateUpdate: validateEphemeralContainers },
+    resize: { prepareForUpdate: prepareForResize, validateUpdate: validatePodResize },
   },
   gracePeriod,
   columns: podColumns,
