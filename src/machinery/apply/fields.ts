@@ -24,8 +24,9 @@ const isMember = (node: Fields | undefined): boolean => node !== undefined && ('
 
 export const isEmptyFields = (fields: Fields | undefined): boolean => fields === undefined || !hasSteps(fields);
 
-/** Steps and membership put together; undefined where nothing is left. */
+/** Steps and membership put together; undefined where nothing is left. Changes `steps`. */
 function node(steps: Draft, member: boolean): Fields | undefined {
+  delete steps['.'];
   for (const _ in steps) return member ? { '.': leaf, ...steps } : steps;
   return member ? leaf : undefined;
 }
@@ -40,22 +41,17 @@ export function union(a: Fields | undefined, b: Fields | undefined): Fields | un
 /** The same for nodes below the root (`root` false), where one without steps is a member. */
 export function unionNodes(a: Fields, b: Fields, root: boolean): Fields {
   if (a === b) return a;
-  const steps: Draft = {};
-  let changed = false;
-  for (const key in a) {
-    if (key === '.') continue;
-    const other = b[key];
-    steps[key] = other ? unionNodes(a[key]!, other, false) : a[key]!;
-    if (steps[key] !== a[key]) changed = true;
-  }
+  // The second is mostly the smaller one: walk that, and copy the first only where something is new.
+  let copy: Draft | undefined;
   for (const key in b) {
-    if (key === '.' || key in a) continue;
-    steps[key] = b[key]!;
-    changed = true;
+    if (key === '.') continue;
+    const mine = a[key];
+    const both = mine ? unionNodes(mine, b[key]!, false) : b[key]!;
+    if (both !== mine) (copy ??= { ...a })[key] = both;
   }
   const member = !root && (isMember(a) || isMember(b));
-  if (!changed && (root || member === isMember(a))) return a;
-  return node(steps, member) ?? leaf;
+  if (!copy && (root || member === isMember(a))) return a;
+  return node(copy ?? { ...a }, member) ?? leaf;
 }
 
 /** What is in both. */
@@ -64,13 +60,14 @@ export function intersection(a: Fields | undefined, b: Fields | undefined): Fiel
 }
 
 function intersectNodes(a: Fields, b: Fields, root: boolean): Fields | undefined {
-  const steps: Draft = {};
-  for (const key in a) {
-    const other = key === '.' ? undefined : b[key];
-    const both = other && intersectNodes(a[key]!, other, false);
-    if (both) steps[key] = both;
+  let steps: Draft | undefined;
+  for (const key in b) {
+    const mine = key === '.' ? undefined : a[key];
+    const both = mine && intersectNodes(mine, b[key]!, false);
+    if (both) (steps ??= {})[key] = both;
   }
-  return node(steps, !root && isMember(a) && isMember(b));
+  const member = !root && isMember(a) && isMember(b);
+  return steps ? node(steps, member) : member ? leaf : undefined;
 }
 
 /** What is in `a` and not in `b`; what lies below a member of `b` stays. */
@@ -83,25 +80,19 @@ export const recursiveDifference = (a: Fields | undefined, b: Fields | undefined
 
 function subtract(a: Fields, b: Fields, root: boolean, recursive: boolean): Fields | undefined {
   if (recursive && !root && isMember(b)) return undefined;
-  const steps: Draft = {};
-  let changed = false;
-  for (const key in a) {
-    if (key === '.') continue;
-    const other = b[key];
-    const rest = other ? subtract(a[key]!, other, false, recursive) : a[key];
-    if (rest !== a[key]) changed = true;
-    if (rest) steps[key] = rest;
+  let copy: Draft | undefined;
+  for (const key in b) {
+    const mine = key === '.' ? undefined : a[key];
+    if (!mine) continue;
+    const rest = subtract(mine, b[key]!, false, recursive);
+    if (rest === mine) continue;
+    copy ??= { ...a };
+    if (rest) copy[key] = rest;
+    else delete copy[key];
   }
   const was = !root && isMember(a);
   const member = was && !isMember(b);
-  return changed || member !== was ? node(steps, member) : a;
-}
-
-/** `path` in steps: ["f:spec", "f:replicas"]. */
-export function hasField(fields: Fields | undefined, path: readonly string[]): boolean {
-  let at = fields;
-  for (const step of path) at = at?.[step];
-  return path.length > 0 && isMember(at);
+  return copy || member !== was ? node(copy ?? { ...a }, member) : a;
 }
 
 /** All members, each as its steps, in order. */
@@ -120,6 +111,13 @@ export function membersOf(fields: Fields | undefined): string[][] {
   return found;
 }
 
+/** `path` in steps: ["f:spec", "f:replicas"]. */
+export function hasField(fields: Fields | undefined, path: readonly string[]): boolean {
+  let at = fields;
+  for (const step of path) at = at?.[step];
+  return path.length > 0 && isMember(at);
+}
+
 /** All members as messages show them: .spec.ports[port=80]. */
 export const pathsOf = (fields: Fields | undefined): string[] => membersOf(fields).map(formatPath);
 
@@ -136,29 +134,30 @@ export function fieldsOf(paths: readonly string[]): Fields | undefined {
   return fields;
 }
 
-/** Steps in order, so that one set is always written the same way. Returns the same node where they are. */
-export function sortFields(fields: Fields): Fields {
-  const keys = Object.keys(fields);
-  let changed = false;
-  for (let index = 0; index < keys.length; index++) {
-    const child = fields[keys[index]!]!;
-    if (index > 0 && compareElements(keys[index - 1]!, keys[index]!) > 0) changed = true;
-    if (!changed && sortFields(child) !== child) changed = true;
-  }
-  if (!changed) return fields;
-  const sorted: Draft = {};
-  for (const key of keys.sort(compareElements)) sorted[key] = sortFields(fields[key]!);
-  return sorted;
-}
+const normal = new WeakSet<object>();
 
 /** A FieldsV1 object from a client or the store, with one spelling for each step. Throws a PathElementError where it is none. */
 export function normalizeFields(value: unknown): Fields {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new PathElementError('fields must be an object');
   const given = value as Fields;
+  if (normal.has(given)) return given;
+  const found = normalizeNode(given);
+  // Stored objects never change: what was looked at once need not be again.
+  if (Object.isFrozen(found) || found !== given) normal.add(found);
+  return found;
+}
+
+/** `fields` are known to have one spelling for each step. */
+export function knownNormal(fields: Fields): Fields {
+  normal.add(fields);
+  return fields;
+}
+
+function normalizeNode(given: Fields): Fields {
   let copy: Draft | undefined;
   for (const key in given) {
     const step = key === '.' ? key : normalizeElement(key);
-    const child = step === '.' ? leaf : normalizeFields(given[key]);
+    const child = step === '.' ? leaf : normalizeBelow(given[key]);
     if (!copy && (step !== key || (child !== given[key] && step !== '.'))) {
       copy = {};
       for (const before in given) {
@@ -169,4 +168,9 @@ export function normalizeFields(value: unknown): Fields {
     if (copy && step !== undefined) copy[step] = child;
   }
   return copy ?? given;
+}
+
+function normalizeBelow(value: unknown): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new PathElementError('fields must be an object');
+  return normalizeNode(value as Fields);
 }
