@@ -14,7 +14,7 @@ export interface Claim<T extends KubeObject> {
   owner: KubeObject;
   ownerKind: Kind;
   selector: Matcher;
-  /** Put on what is adopted (Jobs). */
+  /** Put on what is adopted, taken off what is released (Jobs). */
   finalizers?: string[];
   /** A further condition on what may be adopted or kept. */
   when?(object: T): boolean;
@@ -42,7 +42,13 @@ export async function claim<T extends KubeObject>(
       if (controller.uid !== uid) continue;
       if (matched) claimed.push(object);
       else if (!deleted) {
-        const body = { metadata: { uid: object.metadata!.uid, ownerReferences: [{ $patch: 'delete', uid }] } };
+        const body = {
+          metadata: {
+            uid: object.metadata!.uid,
+            ownerReferences: [{ $patch: 'delete', uid }],
+            ...(finalizers && { '$deleteFromPrimitiveList/finalizers': finalizers }),
+          },
+        };
         changes.push(
           client.patch(kind, ref, 'strategic', body).catch((error: unknown) => {
             // Gone, or replaced by another of the same name: nothing is left to release.
