@@ -5,6 +5,7 @@
 import type { Kind, KindRules } from '#api';
 import type { ResourceFact } from '#api/facts';
 import type { Client, Informers } from '#client';
+import type { TypeSchema } from '#machinery/apply';
 import type { KubeObject } from '#machinery/meta';
 import type { Clock, Random } from '#machinery/clock';
 import type { Log } from '#machinery/log';
@@ -113,6 +114,8 @@ export interface ServedResource {
    * by `fact.type` in the schema table. Custom resources bring their own (pruning).
    */
   conform?(value: unknown): { value: Record<string, unknown>; unknown: string[] };
+  /** For field tracking and apply. Default: by `fact.type` in the schema table. */
+  typeSchema?: TypeSchema;
 }
 
 /** An object in the watch cache: decoded (frozen under test) and, made once when first needed, its JSON bytes with resourceVersion in them. */

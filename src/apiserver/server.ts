@@ -61,6 +61,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const handlers: Handlers = {
     table,
     admission: () => chain,
+    authorizer: theAuthorizer,
     watchTimeout: () => minWatch * (1 + random.next()),
   };
   const transportFor = (user: UserInfo, userAgent = managerOf(user)): Transport =>

@@ -16,7 +16,7 @@ export async function create(request: ApiRequest, storage: GenericStorage): Prom
   wipeSystemFields(object);
   matchNamespace(object, served.fact.namespaced ? context.info.namespace : '');
   dedupOwnerReferences(object, context);
-  object = await trackCreate(served, object, context);
+  object = trackCreate(served, object, context, storage.parts.clock.now());
   const stored = await storage.create(context, context.info.namespace, object, { admit: true });
   const cached = storage.cachedFor(stored);
   return { type: 'object', code: 201, object: stored, served, ...(cached && { cached }) };

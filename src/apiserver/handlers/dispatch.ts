@@ -3,6 +3,9 @@ import { resourceFact } from '#api/facts';
 import type { ResourceFact } from '#api/facts';
 import { methodNotSupported, notFound } from '#machinery/status';
 import type { StatusError } from '#machinery/status';
+import type { Authorizer } from '../contract.ts';
+import { authorize } from '../filters/authorization.ts';
+import type { RequestContext } from '../registry/contract.ts';
 import type { AdmissionChain } from '../registry/generic/admission-chain.ts';
 import type { ResourceTable, TableEntry } from '../registry/table.ts';
 import type { Answer, ApiRequest } from './contract.ts';
@@ -17,6 +20,7 @@ import { update } from './update.ts';
 export interface Handlers {
   table: ResourceTable;
   admission(): AdmissionChain;
+  authorizer(): Authorizer;
   /** Milliseconds after which the server ends a watch that asked for no timeout. */
   watchTimeout(): number;
 }
@@ -52,6 +56,11 @@ export async function dispatch(handlers: Handlers, request: ApiRequest): Promise
   return onSubresource(handlers, request, entry, info.subresource, sub.verbs);
 }
 
+const authorizeCreate =
+  (handlers: Handlers) =>
+  (context: RequestContext): Promise<void> =>
+    authorize(handlers.authorizer(), context.user, { ...context.info, verb: 'create' });
+
 function onResource(handlers: Handlers, request: ApiRequest, entry: TableEntry): Promise<Answer> {
   const { storage, served } = entry;
   const { verb } = request.context.info;
@@ -68,7 +77,7 @@ function onResource(handlers: Handlers, request: ApiRequest, entry: TableEntry):
     case 'update':
       return update(request, storage, '');
     case 'patch':
-      return patch(request, storage, '');
+      return patch(request, storage, '', authorizeCreate(handlers));
     case 'delete':
       return deleteObject(request, storage);
     case 'deletecollection':
@@ -90,7 +99,7 @@ function onSubresource(handlers: Handlers, request: ApiRequest, entry: TableEntr
     case 'update':
       return update(request, storage, subresource);
     case 'patch':
-      return patch(request, storage, subresource);
+      return patch(request, storage, subresource, authorizeCreate(handlers));
     default:
       throw unsupported(request, verb);
   }

@@ -1,7 +1,7 @@
 /** PATCH: JSON patch, merge patch, strategic merge patch, apply. upstream: apiserver/pkg/endpoints/handlers/patch.go. */
 import { draft } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
-import { badRequest, invalid, invalidField, unsupportedMediaType } from '#machinery/status';
+import { badRequest, invalid, invalidField, notFound, unsupportedMediaType } from '#machinery/status';
 import type { RequestContext } from '../registry/contract.ts';
 import { matchNamespace } from '../registry/generic/storage.ts';
 import type { GenericStorage } from '../registry/generic/storage.ts';
@@ -9,7 +9,8 @@ import { StructureError } from '../registry/structure.ts';
 import type { Answer, ApiRequest } from './contract.ts';
 import { decodeValue, fieldValidationOf, parseBody } from './decode.ts';
 import type { Decoded } from './decode.ts';
-import { trackUpdate } from './managed-fields.ts';
+import { wipeSystemFields } from './create.ts';
+import { applied, trackUpdate } from './managed-fields.ts';
 import { bareType } from './media-types.ts';
 import { checkPatchOptions } from './options.ts';
 import { dedupOwnerReferences } from './owner-references.ts';
@@ -18,6 +19,7 @@ export const patchTypes = {
   json: 'application/json-patch+json',
   merge: 'application/merge-patch+json',
   strategic: 'application/strategic-merge-patch+json',
+  apply: 'application/apply-patch+yaml',
 } as const;
 type PatchKind = keyof typeof patchTypes;
 
@@ -31,11 +33,11 @@ const kindOfPatch = (mediaType: string): PatchKind => {
   return found;
 };
 
-/** The patch's own value; a JSON text whatever its media type says. */
-async function patchOf(request: ApiRequest): Promise<Decoded> {
+/** The patch's own value: YAML for apply, JSON for all others. */
+async function patchOf(request: ApiRequest, kind: PatchKind): Promise<Decoded> {
   const body = request.body;
   const decoded = await parseBody(
-    body?.bytes ? { mediaType: 'application/json', bytes: body.bytes } : body,
+    body?.bytes ? { mediaType: kind === 'apply' ? 'application/yaml' : 'application/json', bytes: body.bytes } : body,
     fieldValidationOf(request.context),
   );
   return decoded;
@@ -48,25 +50,36 @@ const textOf = (request: ApiRequest, value: unknown): string =>
 async function patched(kind: PatchKind, document: KubeObject, value: unknown, type: string): Promise<unknown> {
   const { jsonPatch, mergePatch, strategicMerge } = await import('#machinery/patch');
   if (kind === 'json') return jsonPatch(document, value as never);
-  if (kind === 'merge') return mergePatch(document, value as never);
+  if (kind === 'merge' || kind === 'apply') return mergePatch(document, value as never);
   if (!type) throw unsupportedMediaType(`the body of the request was in an unknown format - accepted media types include: ${patchTypes.json}, ${patchTypes.merge}`);
   return strategicMerge(document, value as never, type);
 }
 
 /** For endpoints: what the request's patch makes of `document`. */
 export async function applyPatchTo(request: ApiRequest, document: KubeObject, type: string, _context: RequestContext): Promise<Decoded> {
-  const patch = await patchOf(request);
-  return { value: await patched(kindOfPatch(request.body?.mediaType ?? ''), document, patch.value, type), issues: patch.issues };
+  const kind = kindOfPatch(request.body?.mediaType ?? '');
+  const patch = await patchOf(request, kind);
+  return { value: await patched(kind, document, patch.value, type), issues: patch.issues };
 }
 
-export async function patch(request: ApiRequest, storage: GenericStorage, subresource: string): Promise<Answer> {
+/** Where an apply creates, the caller must be allowed to create. */
+type AuthorizeCreate = (context: RequestContext) => Promise<void>;
+
+export async function patch(
+  request: ApiRequest,
+  storage: GenericStorage,
+  subresource: string,
+  authorizeCreate: AuthorizeCreate,
+): Promise<Answer> {
   const { context } = request;
   const { served } = storage;
   const { namespace, name } = context.info;
   const kind = kindOfPatch(request.body?.mediaType ?? '');
-  checkPatchOptions(context.query, false);
-  const given = await patchOf(request);
+  checkPatchOptions(context.query, kind === 'apply');
+  const given = await patchOf(request, kind);
+  if (kind === 'apply') return apply(request, storage, subresource, given, authorizeCreate);
   if (given.value === undefined) throw badRequest('unexpected end of JSON input');
+  const now = storage.parts.clock.now();
   let issues: string[] | undefined;
   const result = await storage.update(
     context,
@@ -88,7 +101,7 @@ export async function patch(request: ApiRequest, storage: GenericStorage, subres
         throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`);
       }
       dedupOwnerReferences(object, context);
-      return trackUpdate(served, old!, object, context, subresource);
+      return trackUpdate(served, old!, object, context, now, subresource);
     },
     subresource,
     { admit: true },
@@ -97,6 +110,56 @@ export async function patch(request: ApiRequest, storage: GenericStorage, subres
   const cached = storage.cachedFor(result.object);
   return { type: 'object', code: 200, object: result.object, served, ...(cached && { cached }) };
 }
+
+async function apply(
+  request: ApiRequest,
+  storage: GenericStorage,
+  subresource: string,
+  { value, issues }: Decoded,
+  authorizeCreate: AuthorizeCreate,
+): Promise<Answer> {
+  const { context } = request;
+  const { served } = storage;
+  const { namespace, name } = context.info;
+  if (issues.length > 0) {
+    if (fieldValidationOf(context) === 'Strict') throw badRequest(`error decoding YAML: ${issues.join(', ')}`);
+    for (const text of issues) context.warn(text);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badRequest('error decoding YAML: the configuration is not an object');
+  const configuration = value as KubeObject;
+  const found = configuration.metadata?.name;
+  if (found && found !== name) throw badRequest(`the name of the object (${found}) does not match the name on the URL (${name})`);
+  const now = storage.parts.clock.now();
+  const result = await storage.update(
+    context,
+    namespace,
+    name,
+    async (old) => {
+      if (!old) {
+        if (subresource) throw notFound(storage.resource, name);
+        await authorizeCreate(context);
+      }
+      const merged = applied(served, old, configuration, context, now, subresource);
+      const object = decodeValue({ value: merged, issues: [] }, served, quietly(context));
+      matchNamespace(object, served.fact.namespaced ? namespace : '');
+      object.metadata!.name ||= name;
+      if (!old) wipeSystemFields(object);
+      dedupOwnerReferences(object, context);
+      return object;
+    },
+    subresource,
+    { admit: true, forceCreate: !subresource },
+  );
+  const cached = storage.cachedFor(result.object);
+  return { type: 'object', code: result.created ? 201 : 200, object: result.object, served, ...(cached && { cached }) };
+}
+
+/** The configuration was checked against the schema: its result is only brought into form. */
+const quietly = (context: RequestContext): RequestContext => ({
+  ...context,
+  query: new URLSearchParams({ fieldValidation: 'Ignore' }),
+  warn: () => undefined,
+});
 
 /** What a patch makes of the object does not decode: the patch is what is invalid. */
 function patchError(error: unknown, patchText: string): unknown {

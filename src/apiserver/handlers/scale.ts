@@ -91,7 +91,7 @@ export async function scaleChange(request: ApiRequest, storage: GenericStorage, 
       const version = wanted.metadata?.resourceVersion;
       if (version) next.metadata!.resourceVersion = version;
       else delete next.metadata!.resourceVersion;
-      return trackUpdate(storage.served, old!, next, context, 'scale');
+      return trackUpdate(storage.served, old!, next, context, storage.parts.clock.now(), 'scale');
     },
     '',
   );

@@ -22,17 +22,18 @@ export async function update(request: ApiRequest, storage: GenericStorage, subre
   if (meta.name !== name)
     throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
   dedupOwnerReferences(object, context);
+  const now = storage.parts.clock.now();
   const result = await storage.update(
     context,
     namespace,
     name,
-    async (old) => {
+    (old) => {
       // A private copy for each try.
       const next = draft(object);
-      if (old) return trackUpdate(served, old, next, context, subresource);
+      if (old) return trackUpdate(served, old, next, context, now, subresource);
       wipeSystemFields(next);
       if (object.metadata?.uid) next.metadata!.uid = object.metadata.uid;
-      return trackCreate(served, next, context);
+      return trackCreate(served, next, context, now);
     },
     subresource,
     { admit: true },
