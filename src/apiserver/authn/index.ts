@@ -39,6 +39,8 @@ export interface Authentication {
   authenticate(credentials: Credentials): UserInfo | Promise<UserInfo>;
   /** For TokenReview. */
   tokens: TokenAuthenticator;
+  /** A token's user with system:authenticated, as requests see him. */
+  complete(user: UserInfo): UserInfo;
   apiAudiences: readonly string[];
 }
 
@@ -88,6 +90,7 @@ export function createAuthentication(
 
   return {
     tokens,
+    complete: withAuthenticated,
     apiAudiences: serviceAccounts.apiAudiences,
     authenticate(credentials) {
       let refused: unknown;

@@ -1,0 +1,35 @@
+/** What is served by code of its own: subresources and virtual resources, and what is done beside the writes of some kinds. */
+import type { Authentication, ServiceAccountTokens } from '../../authn/index.ts';
+import type { Authorization } from '../../authz/index.ts';
+import type { EndpointFactory, HooksFactory } from '../contract.ts';
+import { accessReviews } from './access-review.ts';
+import { legacyBindings, podBinding } from './binding.ts';
+import { componentStatuses } from './component-status.ts';
+import type { ComponentProbe } from './component-status.ts';
+import { podEviction } from './eviction.ts';
+import { escalationHooks } from './role-escalation.ts';
+import { tokenRequests } from './token-request.ts';
+import { selfSubjectReviews, tokenReviews } from './token-review.ts';
+
+export type { ComponentProbe } from './component-status.ts';
+
+/** Made after the factories are listed, hence functions. */
+export interface SpecialParts {
+  authentication(): Authentication;
+  authorization(): Authorization;
+  serviceAccounts(): ServiceAccountTokens;
+  componentProbes: Readonly<Record<string, ComponentProbe>>;
+}
+
+export const specialEndpoints = (parts: SpecialParts): EndpointFactory[] => [
+  podBinding,
+  legacyBindings,
+  podEviction,
+  tokenRequests(parts.serviceAccounts),
+  tokenReviews(parts.authentication),
+  selfSubjectReviews,
+  ...accessReviews(parts.authorization),
+  componentStatuses(parts.componentProbes),
+];
+
+export const specialHooks = (parts: SpecialParts): HooksFactory[] => [...escalationHooks(parts.authorization)];
