@@ -29,7 +29,7 @@ export interface ApiServerOptions {
   endpoints?: readonly EndpointFactory[];
   hooks?: readonly HooksFactory[];
   /** exec, attach, portforward, log, proxies. */
-  streams?: readonly ((dependencies: StreamDependencies) => ConnectHandler)[];
+  streams?(dependencies: StreamDependencies): readonly ConnectHandler[];
   /** Called once everything else is made: more paths, resources, aggregated APIs. What it answers is run at stop. */
   extensions?: readonly ((server: ServerParts) => void | (() => void | Promise<void>))[];
   audit?: readonly AuditSink[];

@@ -76,7 +76,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const withRegistry = { ...dependencies, registry: table };
   for (const make of options.hooks ?? []) table.addHooks(make(withRegistry));
   for (const make of options.endpoints ?? []) table.addEndpoint(make(withRegistry));
-  for (const make of options.streams ?? []) table.addConnect(make({ ...dependencies, table }));
+  for (const handler of options.streams?.({ ...dependencies, table }) ?? []) table.addConnect(handler);
   chain = admissionChain((options.admission ?? []).map((make) => make({ ...dependencies, authorizer: theAuthorizer() })));
 
   const service = options.bootstrap ? options.bootstrap.kubernetesService : undefined;
