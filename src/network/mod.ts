@@ -7,3 +7,5 @@ export { localMachine } from './command.ts';
 export type { Machine } from './command.ts';
 export { createProxy } from './proxy/mod.ts';
 export type { ProxyOptions } from './proxy/mod.ts';
+export { createDns } from './dns/mod.ts';
+export type { DnsComponent, DnsOptions, RunningDns } from './dns/mod.ts';
