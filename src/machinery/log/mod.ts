@@ -30,7 +30,9 @@ export function jsonLog(write: (line: string) => void, level: keyof typeof level
   const line = (name: keyof typeof levels) => (message: string, keys?: LogKeys) => {
     if (levels[name] < levels[level]) return;
     const entry: LogKeys = { time: new Date(time()).toISOString(), level: name, message, ...base, ...keys };
-    if (entry['error'] instanceof Error) entry['error'] = entry['error'].stack ?? String(entry['error']);
+    // A refusal of the API says all in its message; anything else needs its stack.
+    const { error } = entry;
+    if (error instanceof Error) entry['error'] = error.name === 'StatusError' ? error.message : (error.stack ?? String(error));
     write(`${JSON.stringify(entry)}\n`);
   };
   return {

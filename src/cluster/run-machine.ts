@@ -1,0 +1,135 @@
+/** The process of one machine. The first one carries the control plane as well. Runs until SIGTERM or SIGINT. */
+import { closeSync, fstatSync, writeSync } from 'node:fs';
+import { clientOver, httpTransport } from '#client';
+import type { Client } from '#client';
+import { systemClock, systemRandom } from '#machinery/clock';
+import { Disposables } from '#machinery/lifecycle';
+import type { Context } from '#machinery/lifecycle';
+import { jsonLog } from '#machinery/log';
+import { lmdbStore } from '#store';
+import { clusterCertificates, filePems } from './certificates.ts';
+import { machineAddress, machineName, readConfig } from './config.ts';
+import { startControlPlane } from './control-plane.ts';
+import { startMachine } from './machine.ts';
+import { pathsOf } from './paths.ts';
+import { serviceAddress } from './up.ts';
+import type { MachineReport } from './up.ts';
+
+const securePort = 6443;
+const listenerDescriptor = 3;
+const reportDescriptor = 4;
+
+function report(message: MachineReport): void {
+  try {
+    writeSync(reportDescriptor, `${JSON.stringify(message)}\n`);
+  } catch {
+    // `up` has heard enough and is gone.
+  }
+}
+
+const isOpen = (descriptor: number): boolean => {
+  try {
+    return fstatSync(descriptor).isSocket();
+  } catch {
+    return false;
+  }
+};
+
+export async function runMachine(clusterName: string, index: number, options: { images: string[] }): Promise<void> {
+  const paths = pathsOf(clusterName);
+  const config = readConfig(paths.config);
+  if (!config) throw new Error(`Cannot run a machine of ${clusterName}: there is no such cluster`);
+  const name = machineName(index);
+  const level = (process.env['COXSWAIN_LOG'] ?? 'info') as 'debug' | 'info' | 'warn' | 'error';
+  const log = jsonLog(
+    (line) => void process.stderr.write(line),
+    level,
+    () => systemClock.now(),
+  ).with({ machine: name });
+  const stopping = new AbortController();
+  const context: Context = { clock: systemClock, random: systemRandom, log, signal: stopping.signal };
+  const held = new Disposables();
+  const stopped = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const)
+      process.once(signal, () => {
+        log.info('Stopping', { signal });
+        resolve();
+      });
+  });
+  try {
+    const certificates = clusterCertificates({
+      clock: systemClock,
+      pems: filePems(paths.pki),
+      clusterDomain: config.clusterDomain,
+      apiAddresses: [serviceAddress(config), machineAddress(config, 1)],
+    });
+    let client: Client;
+    const address = machineAddress(config, index);
+    const nodeCertificates = certificates.node(name, [address]);
+    let clientFor: (user: string, groups: string[], component: string) => Client;
+    if (index === 1) {
+      const store = await lmdbStore({ path: paths.store, clock: systemClock });
+      held.add(() => store.close());
+      const sandboxed = config.runtime === 'containerd' && config.machines > 0;
+      const advertise = { address: machineAddress(config, 1), port: sandboxed ? securePort : config.port };
+      const controlPlane = await startControlPlane({ config, certificates, store, advertise }, context);
+      held.add(() => controlPlane.stop());
+      if (isOpen(listenerDescriptor)) await controlPlane.server.listen({ fd: listenerDescriptor });
+      else await controlPlane.server.listen({ host: '127.0.0.1', port: config.port });
+      if (sandboxed) await controlPlane.server.listen({ host: address, port: securePort });
+      await controlPlane.server.ready;
+      report({ step: 'API server' });
+      report({ ready: 'api' });
+      await controlPlane.ready;
+      report({ step: 'Controllers and scheduler' });
+      clientFor = (user, groups, component) =>
+        controlPlane.server.clientFor({ name: user, groups: [...groups, 'system:authenticated'] }, component);
+    } else {
+      const transport = httpTransport({
+        clock: systemClock,
+        server: `https://${machineAddress(config, 1)}:${securePort}`,
+        ca: certificates.ca.certificate,
+        cert: nodeCertificates.client.certificate,
+        key: nodeCertificates.client.key,
+      });
+      held.add(() => transport.close());
+      client = clientOver(transport);
+      clientFor = () => client;
+    }
+    if (config.machines > 0) {
+      const first = config.runtime === 'containerd' ? [index] : Array.from({ length: config.machines }, (_, at) => at + 1);
+      for (const at of first) {
+        const machine = await startMachine(
+          {
+            config,
+            paths,
+            index: at,
+            certificates: certificates.node(machineName(at), [machineAddress(config, at)]),
+            clientCa: certificates.ca.certificate,
+            images: options.images,
+            clientFor,
+          },
+          context,
+        );
+        held.add(() => machine.stop());
+        await machine.ready;
+      }
+    }
+    report({ step: config.machines === 0 ? 'Control plane' : `${name} is Ready` });
+    report({ ready: 'machine' });
+    try {
+      closeSync(reportDescriptor);
+    } catch {
+      // Not given one.
+    }
+    await stopped;
+  } catch (error) {
+    log.error('Cannot start', { error });
+    report({ failed: (error as Error).message });
+    process.exitCode = 1;
+  }
+  stopping.abort(new Error('stopping'));
+  await held.dispose();
+  log.info('Stopped');
+  process.exit();
+}
