@@ -12,6 +12,7 @@ import type { DelegatedRequest } from './http/handle.ts';
 import type { Health } from './http/health.ts';
 import type { ListenTarget, Listener, TlsIdentity } from './http/listener.ts';
 import type { PathTable } from './http/paths.ts';
+import type { OpenApi } from './openapi/serve.ts';
 import type { ConnectHandler } from './proxy/contract.ts';
 import type { EndpointFactory, HooksFactory } from './registry/contract.ts';
 import type { ResourceTable } from './registry/table.ts';
@@ -52,6 +53,7 @@ export interface ServerParts extends ServerDependencies {
   paths: PathTable;
   health: Health;
   discovery: Discovery;
+  openApi: OpenApi;
   store: Store;
   authorizer: Authorizer;
   /** Storage for a resource met at run time: its cache is made (and shared by the resource's versions) here. */

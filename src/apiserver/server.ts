@@ -83,7 +83,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const advertised = (): string => (service ? `${service.advertiseAddress}:${service.securePort}` : '');
   const discovery = serveDiscovery(paths, table, advertised);
   serveVersion(paths);
-  serveOpenApi(paths, discovery, table);
+  const openApi = serveOpenApi(paths, discovery, table);
   health.serve(paths);
   paths.add('/metrics', ({ exchange, headers }) =>
     exchange.end(200, { ...headers, 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, metrics.render()),
@@ -98,6 +98,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     paths,
     health,
     discovery,
+    openApi,
     store,
     authorizer: theAuthorizer(),
     resources,
