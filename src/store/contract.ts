@@ -165,7 +165,8 @@ export interface WriteView {
 export interface Store extends ReadView, WriteView, AsyncDisposable {
   /**
    * True for back ends in this process (lmdb, memory): a transaction's events reach every watcher's sink, synchronously and in
-   * order, before its `txn` promise resolves. A cache fed by a watch then is as fresh as the store.
+   * order, before its `txn` promise resolves. A cache fed by a watch then is as fresh as the store. (A watch that starts far in the past
+   * catches up first.)
    */
   readonly embedded: boolean;
   /** The newest durable revision. */

@@ -114,6 +114,20 @@ test('watch() gives first the window, then live events, a batch a turn, each to 
   });
 });
 
+test('who comes in the middle of a turn is not given what happened before in it', async () => {
+  await using own = await setup();
+  const { store, cache } = own;
+  const seen: string[][] = [[], []];
+  const into = (index: number) => (events: readonly CacheEvent[]) => void seen[index]!.push(...told(events));
+  cache.watch(pods, cache.revision, into(0));
+  await put(store, `${pods}a/early`);
+  const late = cache.watch(pods, cache.revision, into(1));
+  await put(store, `${pods}a/late`);
+  assert.equal(late.revision, 3);
+  await turn();
+  assert.deepEqual(seen, [['ADDED a/early 3', 'ADDED a/late 4'], ['ADDED a/late 4']]);
+});
+
 test('a watcher is cut when its sink answers false or throws; the others go on', async () => {
   await using own = await setup();
   const { store, cache } = own;

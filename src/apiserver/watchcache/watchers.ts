@@ -103,7 +103,6 @@ export class CacheWatchers {
       const last = events.at(-1)!.revision;
       const first = events[0]!.revision;
       for (const watcher of group.watchers) {
-        if (watcher.replay) this.#replay(group, watcher);
         if (watcher.stopped || last <= watcher.after) continue;
         const own = first > watcher.after ? events : events.filter((event) => event.revision > watcher.after);
         this.#give(group, watcher, own);

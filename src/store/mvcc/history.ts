@@ -35,8 +35,11 @@ export class History {
     return this.#records[place];
   }
 
-  get length(): number {
-    return this.#records.length - this.#start;
+  /** The records of one revision. */
+  of(revision: number): Record[] {
+    const found: Record[] = [];
+    for (let place = this.place(revision); this.#records[place]?.modRevision === revision; place++) found.push(this.#records[place]!);
+    return found;
   }
 
   /** Drops up to `limit` records from before `revision` and returns them. */

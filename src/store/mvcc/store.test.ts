@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRandom, virtualClock } from '#machinery/clock';
 import { StoreError } from '../contract.ts';
-import type { TxnRequest } from '../contract.ts';
+import type { TxnRequest, WatchBatch } from '../contract.ts';
+import { memoryStore } from '../memory/mod.ts';
 import type { Backing, Batch } from './backing.ts';
 import { noSpace } from './errors.ts';
 import type { Record } from './record.ts';
@@ -202,4 +203,47 @@ test('compaction drops what is superseded, and only that', async () => {
     ['a@2'],
   );
   assert.equal((await store.range({ key: '\0', end: '\0', revision: 4 })).count, 2);
+  const gone = store.txn({ compare: [], success: [{ type: 'delete', key: 'b' }], failure: [] });
+  await turn();
+  await writes.at(-1)!.succeed();
+  await gone;
+  // A deletion at the very revision is still an event that a watch may ask for; after it, nothing of the key is left.
+  await store.compact(6);
+  for (let turns = 0; turns < 5; turns++) await turn();
+  assert.equal(dropped.filter((record) => record.key === 'b').length, 1);
+  const last = store.txn(put('c', '1'));
+  await turn();
+  await writes.at(-1)!.succeed();
+  await last;
+  await store.compact(7);
+  for (let turns = 0; turns < 5; turns++) await turn();
+  assert.deepEqual(
+    dropped.filter((record) => record.key === 'b').map((record) => record.modRevision),
+    [3, 6],
+  );
+});
+
+test('a watch of a long past reads it in slices of whole revisions, and misses nothing of what happens meanwhile', async () => {
+  const store = memoryStore({ clock: virtualClock() });
+  const write = (index: number): Promise<unknown> =>
+    store.txn({
+      compare: [],
+      success: ['a', 'b', 'c'].map((key) => ({ type: 'put', key, value: Buffer.from(String(index)) })),
+      failure: [],
+    });
+  for (let index = 0; index < 2500; index++) await write(index);
+  const batches: WatchBatch[] = [];
+  const watch = store.watch({ key: 'a', end: 'c', startRevision: 2 }, (batch) => void batches.push(batch));
+  for (let index = 0; index < 10; index++) {
+    await write(index);
+    await turn();
+  }
+  watch.cancel();
+  assert(batches.length > 3, 'it came in slices');
+  const events = batches.flatMap((batch) => batch.events.map(({ keyValue }) => `${keyValue.key}@${keyValue.modRevision}`));
+  assert.deepEqual(
+    events,
+    Array.from({ length: 2 * 2510 }, (_, index) => `${index % 2 === 0 ? 'a' : 'b'}@${2 + (index >> 1)}`),
+  );
+  for (const { revision, events: own } of batches) assert.equal(own.at(-1)!.keyValue.modRevision, revision);
 });

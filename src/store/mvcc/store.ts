@@ -182,7 +182,7 @@ export class MvccStore implements Store {
     this.#compacted = revision;
     if (this.#compacting) return;
     this.#compacting = true;
-    this.#compaction = this.#reclaim().finally(() => (this.#compacting = false));
+    this.#compaction = this.#reclaim();
     // A failure to free space is no failure to compact; the next compaction or opening tries again.
     this.#compaction.catch(() => undefined);
   }
@@ -373,14 +373,21 @@ export class MvccStore implements Store {
     }, milliseconds);
   }
 
+  /** Goes through what changed up to the compacted revision, in steps, and drops what these changes made superfluous. */
   async #reclaim(): Promise<void> {
-    for (;;) {
-      const revision = this.#compacted;
-      const steps = this.#history.drop(revision, compactionStep);
-      if (steps.length === 0) return;
-      const dropped = steps.flatMap((record) => this.#prune(record.key, revision));
-      if (dropped.length > 0) await this.#backing?.drop(dropped);
-      await new Promise((resolve) => setImmediate(resolve));
+    try {
+      for (;;) {
+        const revision = this.#compacted;
+        const steps = this.#history.drop(revision, compactionStep);
+        // The changes of the revision itself stay in the history; what they replaced does not.
+        const changed = steps.length > 0 ? steps : this.#history.of(revision);
+        const dropped = changed.flatMap((record) => this.#prune(record.key, revision));
+        if (dropped.length > 0) await this.#backing?.drop(dropped);
+        if (steps.length === 0 && revision === this.#compacted) return;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    } finally {
+      this.#compacting = false;
     }
   }
 

@@ -2,7 +2,8 @@
  * Watchers of an embedded store. upstream: etcd server/storage/mvcc/watchable_store.go, watcher_group.go.
  *
  * A watcher is *live* when it has seen everything up to the newest visible revision: commits then reach it synchronously. One that
- * starts in the past first reads the history, in slices with turns of the loop between them.
+ * starts in the past first reads the history, in slices with turns of the loop between them; meanwhile commits reach it with the slice
+ * they are in.
  * Invariant: a watcher has been given all events in its range before `next`, and none from `next` on.
  */
 import type { Clock, Timer } from '#machinery/clock';
@@ -83,8 +84,6 @@ export class Watchers {
 
   /** Gives the records of the revisions up to the newest to whom they concern. */
   publish(records: readonly Record[]): void {
-    // Who is but a little behind is brought up now, so that it too hears of this commit before its promise resolves.
-    for (const watcher of this.#behind) this.#catchUp(watcher);
     const revision = this.#source.revision();
     const events = new Map<Record, StoreEvent>();
     const event = (record: Record): StoreEvent => {
