@@ -9,3 +9,5 @@ export { createProxy } from './proxy/mod.ts';
 export type { ProxyOptions } from './proxy/mod.ts';
 export { createDns } from './dns/mod.ts';
 export type { DnsComponent, DnsOptions, RunningDns } from './dns/mod.ts';
+export { createNodeNetwork } from './cni/mod.ts';
+export type { NodeNetworkOptions } from './cni/mod.ts';

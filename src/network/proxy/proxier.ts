@@ -17,7 +17,7 @@ import { deleteStaleFlows } from './conntrack.ts';
 import type { StaleFlows } from './conntrack.ts';
 import { endpointsOf, serviceOf } from './endpoints.ts';
 import { HealthChecks } from './health-checks.ts';
-import { emptyPiece, NftTable } from './nft-table.ts';
+import { emptyPiece, NftTable } from '../nft-table.ts';
 import { servicePorts } from './service-port.ts';
 import type { Family } from './service-port.ts';
 import { addServicePort } from './service-rules.ts';

@@ -7,8 +7,8 @@
  */
 import type { Categorized } from './categorize.ts';
 import type { Endpoint } from './endpoints.ts';
-import { addElement } from './nft-table.ts';
-import type { Piece } from './nft-table.ts';
+import { addElement } from '../nft-table.ts';
+import type { Piece } from '../nft-table.ts';
 import { isExternallyAccessible } from './service-port.ts';
 import type { Family, ServicePort } from './service-port.ts';
 import { contains, parseAddress, parseNetworkLoosely } from '#machinery/ip';

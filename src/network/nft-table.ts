@@ -4,7 +4,7 @@
  *
  * Two pieces may claim the same map element (two Services, one external IP): the first keeps it, the next takes over when it goes.
  */
-import type { Machine } from '../command.ts';
+import type { Machine } from './command.ts';
 
 export interface Piece {
   /** Chain → rules. */
@@ -52,8 +52,9 @@ export class NftTable {
     this.#wanted.set(owner, piece);
   }
 
-  get owners(): Iterable<string> {
-    return this.#pieces.keys();
+  /** Whether this owner has something in the table, or will have. */
+  knows(owner: string): boolean {
+    return this.#pieces.has(owner) || this.#wanted.has(owner);
   }
 
   get hasStale(): boolean {
