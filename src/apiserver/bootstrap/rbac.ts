@@ -74,4 +74,4 @@ export function rbacEntries(): Entry[] {
 }
 
 /** What every node may do. upstream: bootstrappolicy.NodeRules. */
-export const nodeRules = (): PolicyRule[] => expandRules(clusterRoles['system:node']!);
+export const nodeRules: readonly PolicyRule[] = expandRules(clusterRoles['system:node']!);

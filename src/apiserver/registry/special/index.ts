@@ -17,19 +17,22 @@ export type { ComponentProbe } from './component-status.ts';
 export interface SpecialParts {
   authentication(): Authentication;
   authorization(): Authorization;
-  serviceAccounts(): ServiceAccountTokens;
-  componentProbes: Readonly<Record<string, ComponentProbe>>;
+  tokens(): ServiceAccountTokens;
 }
 
-export const specialEndpoints = (parts: SpecialParts): EndpointFactory[] => [
+export const endpoints = (
+  parts: SpecialParts & { componentProbes?: Readonly<Record<string, ComponentProbe>> },
+): readonly EndpointFactory[] => [
   podBinding,
   legacyBindings,
   podEviction,
-  tokenRequests(parts.serviceAccounts),
+  tokenRequests(parts.tokens),
   tokenReviews(parts.authentication),
   selfSubjectReviews,
   ...accessReviews(parts.authorization),
-  componentStatuses(parts.componentProbes),
+  componentStatuses(parts.componentProbes ?? {}),
 ];
 
-export const specialHooks = (parts: SpecialParts): HooksFactory[] => [...escalationHooks(parts.authorization)];
+export const hooks = (parts: SpecialParts & { serviceCidrs?: readonly string[] }): readonly HooksFactory[] => [
+  ...escalationHooks(parts.authorization),
+];
