@@ -6,21 +6,23 @@ interface Entry {
   updated: number;
 }
 
-/** Doubling pauses by key, from `initial` to `maximum` milliseconds, forgotten after twice the maximum of peace. upstream: client-go flowcontrol.Backoff. */
+/** Doubling pauses by key, from `initial` to `maximum` milliseconds, forgotten after twice the maximum (or `forgetAfter`) of peace. upstream: client-go flowcontrol.Backoff. */
 export class BackOff {
   readonly #clock: Clock;
   readonly #initial: number;
   readonly #maximum: number;
+  readonly #forgetAfter: number;
   readonly #entries = new Map<string, Entry>();
 
-  constructor(clock: Clock, initial: number, maximum: number) {
+  constructor(clock: Clock, initial: number, maximum: number, forgetAfter = maximum * 2) {
     this.#clock = clock;
-    this.#initial = initial;
+    this.#initial = Math.min(initial, maximum);
     this.#maximum = maximum;
+    this.#forgetAfter = forgetAfter;
   }
 
   #expired(since: number, entry: Entry): boolean {
-    return since - entry.updated > this.#maximum * 2;
+    return since - entry.updated > this.#forgetAfter;
   }
 
   /** Raises the pause of a key, after an event at `at`. */

@@ -94,12 +94,7 @@ export interface KubeletApi {
   pods(): Pod[];
   pod(namespace: string, name: string, uid?: string): Pod | undefined;
   /** The newest container of that name; the one before it with `previous`. Rejects with a StatusError when there is none. */
-  findContainer(
-    namespace: string,
-    pod: string,
-    container: string,
-    options?: { uid?: string; previous?: boolean },
-  ): Promise<FoundContainer>;
+  findContainer(namespace: string, pod: string, container: string, options?: { uid?: string; previous?: boolean }): Promise<FoundContainer>;
   /** The ready sandbox of a pod, for port-forward. */
   findSandbox(namespace: string, pod: string, uid?: string): Promise<string>;
   /** The directory of a container's log files. */

@@ -48,7 +48,8 @@ const supportedAtPodLevel = (name: string): boolean => name === 'cpu' || name ==
 /** What the pod asks for, its overhead included. */
 export function podRequests(pod: Pod): Amounts {
   const sum = aggregate(pod, (container) => container.resources?.requests as Resources);
-  for (const [name, amount] of amountsOf(specOf(pod).resources?.requests as Resources)) if (supportedAtPodLevel(name)) sum.set(name, amount);
+  for (const [name, amount] of amountsOf(specOf(pod).resources?.requests as Resources))
+    if (supportedAtPodLevel(name)) sum.set(name, amount);
   add(sum, amountsOf(specOf(pod).overhead as Resources));
   return sum;
 }

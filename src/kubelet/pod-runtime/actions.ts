@@ -171,7 +171,10 @@ export function computePodActions(pod: Pod, runtime: RuntimePod, facts: ActionFa
       const status = newest(runtime, container.name);
       return !(once && status?.state === 'exited' && status.exitCode === 0);
     });
-    if (toStart.length === 0 && containersOf(pod).some(({ name }) => ['created', 'running', 'exited'].includes(newest(runtime, name)?.state ?? ''))) {
+    if (
+      toStart.length === 0 &&
+      containersOf(pod).some(({ name }) => ['created', 'running', 'exited'].includes(newest(runtime, name)?.state ?? ''))
+    ) {
       actions.createSandbox = false;
       return actions;
     }

@@ -70,7 +70,8 @@ export function resourceValue(selector: ResourceFieldSelector, pod: Pod, own: Co
   const limits = container.resources?.limits as Record<string, string> | undefined;
   const requests = container.resources?.requests as Record<string, string> | undefined;
   const podLimits = podLevelResources(pod)?.limits as Record<string, string> | undefined;
-  const limit = (name: string): string | undefined => (value(limits?.[name]) || milliValue(limits?.[name]) ? limits![name] : podLimits?.[name]);
+  const limit = (name: string): string | undefined =>
+    value(limits?.[name]) || milliValue(limits?.[name]) ? limits![name] : podLimits?.[name];
   const divisor = selector.divisor === undefined || value(selector.divisor as string) === 0 ? undefined : (selector.divisor as string);
   const milliDivisor = divisor === undefined ? 1000 : milliValue(divisor);
   const unit = divisor === undefined ? 1 : value(divisor);

@@ -25,6 +25,8 @@ export function kernelHostname(pod: Pod, clusterDomain: string): string {
   if (specOf(pod).setHostnameAsFQDN !== true || !domain) return hostname;
   const whole = `${hostname}.${domain}`;
   if (whole.length > kernelMaximum)
-    throw new Error(`failed to construct FQDN from pod hostname and cluster domain, FQDN ${whole} is too long (${kernelMaximum} characters is the max, ${whole.length} characters requested)`);
+    throw new Error(
+      `failed to construct FQDN from pod hostname and cluster domain, FQDN ${whole} is too long (${kernelMaximum} characters is the max, ${whole.length} characters requested)`,
+    );
   return whole;
 }

@@ -32,6 +32,8 @@ interface PullRequest {
   secrets: readonly Secret[];
   sandbox: PodSandboxConfig;
   runtimeHandler: string;
+  /** Gives the pull up. */
+  signal: AbortSignal;
 }
 
 const prefixes: [RegExp, string, string][] = [
@@ -56,7 +58,11 @@ export class ImageManager {
 
   async #present(image: string, request: PullRequest): Promise<Image | undefined> {
     const answer = await this.#options.runtime.images.imageStatus({
-      image: { image, annotations: request.pod.metadata?.annotations ?? {}, ...(request.runtimeHandler && { runtimeHandler: request.runtimeHandler }) },
+      image: {
+        image,
+        annotations: request.pod.metadata?.annotations ?? {},
+        ...(request.runtimeHandler && { runtimeHandler: request.runtimeHandler }),
+      },
     });
     return answer.image?.id ? answer.image : undefined;
   }
@@ -133,6 +139,7 @@ export class ImageManager {
       this.lastUsed.set(ref, clock.now());
       return { ref, image: present };
     } catch (error) {
+      request.signal.throwIfAborted();
       const text = (error as Error).message;
       tell('Warning', 'Failed', `Failed to pull image "${requested}": ${text}`);
       this.#backOff.next(key, clock.now());
@@ -148,7 +155,8 @@ export class ImageManager {
   }
 
   async #pull(image: string, request: PullRequest): Promise<string> {
-    const { runtime, signal } = this.#options;
+    const { runtime } = this.#options;
+    const signal = AbortSignal.any([this.#options.signal, request.signal]);
     const spec = {
       image,
       annotations: request.pod.metadata?.annotations ?? {},

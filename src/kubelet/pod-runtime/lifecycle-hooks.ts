@@ -33,13 +33,18 @@ export async function runHook(handler: LifecycleHandler, target: HookTarget, dep
     const what = `Exec lifecycle hook ([${command.join(' ')}]) ${where}`;
     let answer: Awaited<ReturnType<Runtime['runtime']['execSync']>>;
     try {
-      answer = await runtime.runtime.execSync({ containerId: target.containerId, cmd: command, timeout: 0 }, signal ? { signal } : undefined);
+      answer = await runtime.runtime.execSync(
+        { containerId: target.containerId, cmd: command, timeout: 0 },
+        signal ? { signal } : undefined,
+      );
     } catch (error) {
       throw new Error(`${what}${(error as Error).message}, message: ""`, { cause: error });
     }
     if ((answer.exitCode ?? 0) !== 0) {
       const output = Buffer.concat([answer.stdout ?? new Uint8Array(), answer.stderr ?? new Uint8Array()]).toString('utf8');
-      throw new Error(`${what}command '${command.join(' ')}' exited with ${answer.exitCode}: ${output}, message: ${JSON.stringify(output)}`);
+      throw new Error(
+        `${what}command '${command.join(' ')}' exited with ${answer.exitCode}: ${output}, message: ${JSON.stringify(output)}`,
+      );
     }
   } else if (handler.httpGet) {
     try {
@@ -49,7 +54,10 @@ export async function runHook(handler: LifecycleHandler, target: HookTarget, dep
         await httpGet(url, headers, { timeout: httpTimeout, clock, signal });
       } catch (error) {
         const code = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code;
-        if (url.protocol !== 'https:' || (code !== 'EPROTO' && code !== 'ERR_SSL_WRONG_VERSION_NUMBER' && code !== 'ERR_SSL_PACKET_LENGTH_TOO_LONG'))
+        if (
+          url.protocol !== 'https:' ||
+          (code !== 'EPROTO' && code !== 'ERR_SSL_WRONG_VERSION_NUMBER' && code !== 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
+        )
           throw error;
         // Long ago hooks never spoke TLS, whatever they said; some still rely on it.
         const plain = new URL(url);
@@ -70,7 +78,9 @@ export async function runHook(handler: LifecycleHandler, target: HookTarget, dep
     try {
       await sleep(clock, handler.sleep.seconds * 1000, signal);
     } catch (error) {
-      throw new Error(`Sleep lifecycle hook (${handler.sleep.seconds}) ${where}container terminated before sleep hook finished`, { cause: error });
+      throw new Error(`Sleep lifecycle hook (${handler.sleep.seconds}) ${where}container terminated before sleep hook finished`, {
+        cause: error,
+      });
     }
   } else throw new Error(`Cannot run handler: invalid handler: ${JSON.stringify(handler)}`);
 }

@@ -33,7 +33,10 @@ const propagations: Record<string, MountPropagation> = {
 function recursive(mount: VolumeMount, supported: boolean): boolean {
   const mode = mount.recursiveReadOnly ?? 'Disabled';
   if (mode === 'Disabled') return false;
-  if (!mount.readOnly) throw new Error(`failed to resolve recursive read-only mode: volume "${mount.name}" requested recursive read-only mode, but it is not read-only`);
+  if (!mount.readOnly)
+    throw new Error(
+      `failed to resolve recursive read-only mode: volume "${mount.name}" requested recursive read-only mode, but it is not read-only`,
+    );
   if (mode === 'IfPossible') return supported;
   if (!supported)
     throw new Error(
@@ -74,7 +77,9 @@ export async function containerMounts(pod: Pod, container: Container, source: Mo
       try {
         await makeSubpath(volume.path, subpath);
       } catch (error) {
-        throw new Error(`failed to create subPath directory for volumeMount "${mount.name}" of container "${container.name}"`, { cause: error });
+        throw new Error(`failed to create subPath directory for volumeMount "${mount.name}" of container "${container.name}"`, {
+          cause: error,
+        });
       }
       try {
         hostPath = await bindSubpath(volume.path, subpath, target, source.mounter);

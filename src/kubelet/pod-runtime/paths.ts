@@ -15,6 +15,7 @@ export const subpathDirectory = (root: string, uid: string, volume: string, cont
 export const hostsPath = (root: string, uid: string): string => path.join(podDirectory(root, uid), 'etc-hosts');
 
 export const podLogDirectory = (root: string, pod: Pod): string => path.join(root, `${namespaceOf(pod)}_${nameOf(pod)}_${uidOf(pod)}`);
-export const containerLogDirectory = (root: string, pod: Pod, container: string): string => path.join(podLogDirectory(root, pod), container);
+export const containerLogDirectory = (root: string, pod: Pod, container: string): string =>
+  path.join(podLogDirectory(root, pod), container);
 /** Relative to the pod's log directory. */
 export const containerLogPath = (container: string, restart: number): string => path.join(container, `${restart}.log`);

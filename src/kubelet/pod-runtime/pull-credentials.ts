@@ -23,7 +23,11 @@ function entriesOf(secret: Secret): Record<string, DockerEntry> {
   return {};
 }
 
-const withoutScheme = (server: string): string => server.replace(/^https?:\/\//, '').replace(/^index\.docker\.io\/v1\/?$/, 'docker.io').replace(/\/+$/, '');
+const withoutScheme = (server: string): string =>
+  server
+    .replace(/^https?:\/\//, '')
+    .replace(/^index\.docker\.io\/v1\/?$/, 'docker.io')
+    .replace(/\/+$/, '');
 
 /** Whether a key ("*.example.com/team", "registry:5000") is meant for a repository. */
 export function matchesRegistry(key: string, repository: string): boolean {
@@ -33,7 +37,12 @@ export function matchesRegistry(key: string, repository: string): boolean {
   const parts = host.split('.');
   if (keyParts.length !== parts.length) return false;
   const glob = (pattern: string, text: string): boolean =>
-    new RegExp(`^${pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')}$`).test(text);
+    new RegExp(
+      `^${pattern
+        .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+        .replaceAll('*', '.*')
+        .replaceAll('?', '.')}$`,
+    ).test(text);
   if (!keyParts.every((part, index) => glob(part, parts[index]!))) return false;
   const wanted = keyPath.join('/').replace(/^v[12]\/?/, '');
   return rest.join('/').startsWith(wanted);

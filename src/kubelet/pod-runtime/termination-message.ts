@@ -58,7 +58,9 @@ export async function withTerminationMessage(container: RuntimeContainer): Promi
     try {
       // Log lines carry a time, so more is read than is kept.
       const lines = logText(await tail(container.logPath, 64 * 1024)).split('\n');
-      text = Buffer.from(lines.slice(-logLines - 1).join('\n')).subarray(-logLimit).toString('utf8');
+      text = Buffer.from(lines.slice(-logLines - 1).join('\n'))
+        .subarray(-logLimit)
+        .toString('utf8');
     } catch (error) {
       text = `Error on reading termination message from logs: ${(error as Error).message}`;
     }

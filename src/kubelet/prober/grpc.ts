@@ -85,8 +85,7 @@ export function grpcHealth(
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.on('error', (error) => finish(false, `error: health rpc probe failed: ${error.message}`));
     stream.on('close', () => {
-      if (code === '12')
-        finish(false, `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${text}`);
+      if (code === '12') finish(false, `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${text}`);
       else if (code !== '0') finish(false, `error: health rpc probe failed: rpc error: code = ${code || 'Unknown'} desc = ${text}`);
       else {
         const status = servingStatus(Buffer.concat(chunks));

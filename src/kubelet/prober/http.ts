@@ -102,7 +102,13 @@ function get(
     const host = Object.entries(headers).find(([name]) => name.toLowerCase() === 'host')?.[1];
     const request = module.request(
       url,
-      { method: 'GET', headers: { ...headers, ...(host !== undefined && { Host: host }) }, agent: false, signal, rejectUnauthorized: false },
+      {
+        method: 'GET',
+        headers: { ...headers, ...(host !== undefined && { Host: host }) },
+        agent: false,
+        signal,
+        rejectUnauthorized: false,
+      },
       (response) => {
         const chunks: Buffer[] = [];
         let size = 0;

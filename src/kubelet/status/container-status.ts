@@ -33,8 +33,13 @@ export function mustRun(container: Container, pod: Pod, runtime: RuntimePod): bo
 }
 
 const lost = (message: string): ContainerState => ({
-  terminated: { reason: 'ContainerStatusUnknown', message, exitCode: 137, startedAt: null, finishedAt: null } as ContainerState['terminated'] &
-    object,
+  terminated: {
+    reason: 'ContainerStatusUnknown',
+    message,
+    exitCode: 137,
+    startedAt: null,
+    finishedAt: null,
+  } as ContainerState['terminated'] & object,
 });
 
 function stateOf(container: RuntimeContainer, id: string, old: ContainerStatus | undefined): ContainerState {
@@ -73,7 +78,8 @@ function shownResources(source: StatusSource, spec: Container, container: Runtim
     const milli = linux?.cpuPeriod ? quotaToMilli(linux.cpuQuota ?? 0, linux.cpuPeriod) : 0;
     if (milli > 0) {
       // 10 m is the least the kernel can be told, so a smaller limit shows as asked for.
-      if ((milli > 10 || milliValue(limits['cpu']) > 10) && milli !== milliValue(limits['cpu'])) limits['cpu'] = milliQuantity(milli).toString();
+      if ((milli > 10 || milliValue(limits['cpu']) > 10) && milli !== milliValue(limits['cpu']))
+        limits['cpu'] = milliQuantity(milli).toString();
     } else if (recordedLimits?.['cpu'] !== undefined) limits['cpu'] = recordedLimits['cpu'];
     if (linux?.memoryLimitInBytes) {
       const bytes = quantity(linux.memoryLimitInBytes, 'BinarySI');
@@ -84,7 +90,8 @@ function shownResources(source: StatusSource, spec: Container, container: Runtim
     const milli = linux?.cpuShares ? sharesToMilli(linux.cpuShares) : 0;
     if (recordedRequests) {
       for (const name of ['cpu', 'memory']) if (recordedRequests[name] !== undefined) requests[name] = recordedRequests[name];
-    } else if (milli > 2 && milliValue(requests['cpu']) > 2 && milli !== milliValue(requests['cpu'])) requests['cpu'] = milliQuantity(milli).toString();
+    } else if (milli > 2 && milliValue(requests['cpu']) > 2 && milli !== milliValue(requests['cpu']))
+      requests['cpu'] = milliQuantity(milli).toString();
   }
   return shown;
 }
@@ -164,11 +171,7 @@ export function containerStatuses(
       ...(mounts.length && { volumeMounts: mounts }),
     };
     if (before?.state?.terminated) status = draft(before);
-    else if (
-      before?.state?.running &&
-      !status.lastState?.terminated &&
-      !runtime.containers.some((item) => item.name === container.name)
-    ) {
+    else if (before?.state?.running && !status.lastState?.terminated && !runtime.containers.some((item) => item.name === container.name)) {
       // It ran, and is gone without a trace.
       status.lastState = lost('The container could not be located when the pod was deleted.  The container used to be Running');
       if (!isDeleted(pod)) status.restartCount++;

@@ -6,7 +6,17 @@ import { timestamp } from '#machinery/clock';
 import type { Log } from '#machinery/log';
 import { draft, equal } from '#machinery/meta';
 import { isNotFound } from '#machinery/status';
-import { conditionOf, initContainersOf, isMirrorPod, isSidecar, isStaticPod, isTerminalPhase, nameOf, namespaceOf, uidOf } from '../pod-spec.ts';
+import {
+  conditionOf,
+  initContainersOf,
+  isMirrorPod,
+  isSidecar,
+  isStaticPod,
+  isTerminalPhase,
+  nameOf,
+  namespaceOf,
+  uidOf,
+} from '../pod-spec.ts';
 import { isKubeletCondition, makeCondition } from './conditions.ts';
 import { keepTransitionTimes, statusPatch } from './patch.ts';
 
@@ -73,7 +83,8 @@ export class StatusManager {
   /** The pod's end: every container that is not known to have ended counts as lost, and the phase is final. */
   terminate(pod: Pod): void {
     const status = draft(this.get(uidOf(pod)) ?? pod.status ?? {});
-    if (this.#wasInitialized(pod)) for (const container of status.containerStatuses ?? []) if (!container.state?.terminated) container.state = lost!;
+    if (this.#wasInitialized(pod))
+      for (const container of status.containerStatuses ?? []) if (!container.state?.terminated) container.state = lost!;
     const init = status.initContainerStatuses ?? [];
     let last = init.findLastIndex((container) => !container.state?.waiting || container.lastState?.terminated);
     if (last < 0 && init.length) last = 0;
@@ -108,7 +119,15 @@ export class StatusManager {
       known.pod = pod;
       return;
     }
-    const entry: Entry = known ?? { pod, status, finished, api: this.#options.apiPod(uid) ?? pod, dirty: true, writing: false, failures: 0 };
+    const entry: Entry = known ?? {
+      pod,
+      status,
+      finished,
+      api: this.#options.apiPod(uid) ?? pod,
+      dirty: true,
+      writing: false,
+      failures: 0,
+    };
     entry.pod = pod;
     entry.status = status;
     entry.finished ||= finished;

@@ -35,8 +35,6 @@ export interface VolumeDependencies {
   allocatable(): { cpuMilli: number; memoryBytes: number; ephemeralStorageBytes: number };
   /** Addresses of a pod as last known; volumes may name them. */
   podStatus(uid: string): PodStatus | undefined;
-  /** Bundles of trust anchors by signer or name, as PEM; undefined when there is none. */
-  trustBundles(query: { name?: string; signerName?: string; labelSelector?: unknown }): Promise<string | undefined>;
   /** No file or mount is made. */
   simulated: boolean;
 }
@@ -64,6 +62,8 @@ export interface VolumePlugin {
   /** "kubernetes.io/empty-dir". */
   name: string;
   handles(volume: Volume): boolean;
+  /** Its files must never reach a disk. */
+  memory?: true;
   setUp(pod: Pod, volume: Volume, directory: string, deps: VolumeDependencies): Promise<MountedVolume>;
   /** Undoes what setUp did outside of `directory`; the directory itself is removed by the caller. Must work without the pod. */
   tearDown?(directory: string, deps: VolumeDependencies): Promise<void>;

@@ -7,6 +7,7 @@ const run = promisify(execFile);
 /** The kernel's mounts, as far as volumes need them. */
 export interface Mounter {
   tmpfs(target: string, options?: { sizeBytes?: number }): Promise<void>;
+  hugetlbfs(target: string, pageSize: string | undefined): Promise<void>;
   bind(source: string, target: string): Promise<void>;
   unmount(target: string): Promise<void>;
   /** Every mount point at or below a directory, deepest first. */
@@ -29,6 +30,7 @@ export function systemMounter(): Mounter {
   return {
     tmpfs: (target, options = {}) =>
       mount(['-t', 'tmpfs', ...(options.sizeBytes ? ['-o', `size=${options.sizeBytes}`] : []), 'tmpfs', target]),
+    hugetlbfs: (target, pageSize) => mount(['-t', 'hugetlbfs', ...(pageSize ? ['-o', `pagesize=${pageSize}`] : []), 'nodev', target]),
     bind: (source, target) => mount(['--no-canonicalize', '-o', 'bind', source, target]),
     async unmount(target) {
       try {
@@ -54,6 +56,7 @@ export function systemMounter(): Mounter {
 /** For nodes without a machine. */
 export const noMounter: Mounter = {
   tmpfs: () => Promise.resolve(),
+  hugetlbfs: () => Promise.resolve(),
   bind: () => Promise.resolve(),
   unmount: () => Promise.resolve(),
   below: () => Promise.resolve([]),
