@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { parseProto } from './proto.ts';
 import type { ProtoField } from './proto.ts';
 import { renderCri } from './cri.ts';
+import { parseGoTypes } from './go-types.ts';
+import type { GoField } from './go-types.ts';
 
 const out = new URL('../../src/api/facts/', import.meta.url).pathname;
 const versions = { kubernetes: 'v1.35.4', staging: 'v0.35.4' };
@@ -81,6 +83,48 @@ for (const path of protoFiles) {
   const file = parseProto(readFileSync(path, 'utf8'));
   for (const [message, fields] of file.messages)
     proto.set(swaggerNameOf(`${file.package}.${message}`), new Map(fields.map((field) => [field.name, field])));
+}
+
+// ---- pointers ----
+const goTypes = new Map<string, Map<string, GoField>>();
+for (const path of globSync(
+  [
+    'api/**/v*/*types*.go',
+    'apimachinery/pkg/apis/meta/v1/*types*.go',
+    'apimachinery/pkg/runtime/*.go',
+    'apiextensions-apiserver/pkg/apis/apiextensions/v1/types*.go',
+    'kube-aggregator/pkg/apis/apiregistration/v1/types*.go',
+  ].map((pattern) => join(modules, pattern.replace(/^([\w-]+)/, `$1@${versions.staging}`))),
+)) {
+  if (path.endsWith('_test.go') || path.includes('zz_generated')) continue;
+  const text = readFileSync(path, 'utf8');
+  const relative = path
+    .slice(modules.length + 1)
+    .replace(`@${versions.staging}`, '')
+    .split('/')
+    .slice(0, -1)
+    .join('.');
+  for (const [name, fields] of parseGoTypes(text)) goTypes.set(`io.k8s.${relative}.${name}`, fields);
+}
+
+/** The numbers of the messages that a field lies in on the wire, where JSON has it inline. */
+function inlinePath(
+  type: string,
+  field: string,
+  properties: Set<string>,
+  depth = 0,
+): { path: number[]; owner: string; field: ProtoField } | undefined {
+  const message = proto.get(type);
+  if (!message || depth > 3) return undefined;
+  for (const candidate of message.values()) {
+    if (depth === 0 && properties.has(candidate.name)) continue;
+    const inner = swaggerNameOf(candidate.type);
+    const found = proto.get(inner)?.get(field);
+    if (found) return { path: [candidate.number], owner: inner, field: found };
+    const deeper = proto.has(inner) && !candidate.repeated ? inlinePath(inner, field, new Set(), depth + 1) : undefined;
+    if (deeper) return { ...deeper, path: [candidate.number, ...deeper.path] };
+  }
+  return undefined;
 }
 
 // ---- TypeScript names ----
@@ -326,15 +370,33 @@ for (const name of names) {
     fact['type'] = inner.type === 'array' ? `[]${kindOfScalar(inner.items!)}` : kindOfScalar(inner);
     if (property.type === 'array') fact['repeated'] = true;
     else if (inner !== property) fact['map'] = true;
-    const number =
-      numbers?.get(field) ??
-      numbers?.get(field.replace(/^\$/, '')) ??
-      [...(numbers?.values() ?? [])].find((other) => other.name.toLowerCase() === field.toLowerCase().replace(/^[$]/, ''));
+    const plain = field.replace(/^\$/, '');
+    const camel = plain.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+    let number =
+      numbers?.get(plain) ??
+      numbers?.get(camel) ??
+      [...(numbers?.values() ?? [])].find((other) => other.name.toLowerCase() === camel.toLowerCase());
+    let owner = name;
+    if (!number && numbers && !(kinded && (field === 'apiVersion' || field === 'kind'))) {
+      const found = inlinePath(name, plain, new Set(Object.keys(definition.properties ?? {})));
+      if (found) {
+        number = found.field;
+        owner = found.owner;
+        fact['inline'] = found.path;
+      }
+    }
     if (number) {
       fact['number'] = number.number;
-      if (['int32', 'int64', 'uint32', 'uint64', 'double', 'float', 'bytes'].includes(number.type) && number.type !== fact['type'])
-        fact['wire'] = number.type;
+      const scalar = ['int32', 'int64', 'uint32', 'uint64', 'double', 'float', 'bytes', 'bool', 'string'].includes(number.type)
+        ? number.type
+        : undefined;
+      if (scalar && scalar !== fact['type'] && !(scalar === 'bool' && fact['type'] === 'boolean')) fact['wire'] = scalar;
+      // A list that is a message of its own on the wire (metav1.Verbs, authentication ExtraValue).
+      if (!scalar && (String(fact['type']).startsWith('[]') || (fact['repeated'] === true && !number.repeated))) fact['items'] = true;
     } else if (numbers && !(kinded && (field === 'apiVersion' || field === 'kind'))) missing.push(`${name}.${field}`);
+    const go = goTypes.get(owner)?.get(field) ?? goTypes.get(name)?.get(field);
+    if (go?.pointer && fact['repeated'] !== true && fact['map'] !== true) fact['pointer'] = true;
+    if (go && !go.omitEmpty) fact['always'] = true;
     if (definition.required?.includes(field)) fact['required'] = true;
     if (property.default !== undefined) fact['default'] = property.default;
     if (property.format && !['int32', 'int64', 'byte'].includes(property.format)) fact['format'] = property.format;

@@ -11,6 +11,12 @@ export interface FieldFact {
   number?: number;
   /** The protobuf numbers of the messages that the field sits in on the wire where JSON has it inline (outermost first). */
   inline?: number[];
+  /** On the wire a list is a message with one repeated field (ExtraValue, Verbs). */
+  items?: boolean;
+  /** Absent and zero are different values: a zero on the wire was said on purpose. */
+  pointer?: boolean;
+  /** Written by Go even when zero (no omitempty). */
+  always?: boolean;
   /** The protobuf scalar, where it differs from what JSON suggests. */
   wire?: string;
   required?: boolean;
