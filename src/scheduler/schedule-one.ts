@@ -80,7 +80,6 @@ export class ScheduleOne {
       const info = this.#cache.get(nominated);
       const status = info && profile.filterWithNominated(state, pod, info);
       if (info && !status) feasible = [info];
-      else if (info && status) statuses.set(nominated, status);
     }
     if (!feasible) {
       let nodes = all;

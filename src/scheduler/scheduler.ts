@@ -382,10 +382,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 const truncated = (message: string): string => (message.length <= 1024 ? message : `${message.slice(0, 1020)} ...`);
 
 function rejections(statuses: NodeStatuses, nodes: number): { rejections: Record<string, number>; evaluatedNodes: number } {
-  const counts: Record<string, number> = {};
-  for (const [, { reasons }] of statuses.entries()) for (const reason of reasons) counts[reason] = (counts[reason] ?? 0) + 1;
-  if (statuses.size < nodes) for (const reason of statuses.absent.reasons) counts[reason] = (counts[reason] ?? 0) + nodes - statuses.size;
-  return { rejections: counts, evaluatedNodes: statuses.size };
+  return { rejections: Object.fromEntries(statuses.reasons(nodes)), evaluatedNodes: statuses.size };
 }
 
 export type { Scheduler };

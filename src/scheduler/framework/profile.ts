@@ -7,7 +7,7 @@ import type { Clock } from '#machinery/clock';
 import { CycleState } from './cycle-state.ts';
 import type { NodeStatuses } from './node-statuses.ts';
 import { ShapeCache } from './shape-cache.ts';
-import { failed, isRejected, messageOf, unschedulable } from './status.ts';
+import { failed, isRejected, unschedulable } from './status.ts';
 import type { Status } from './status.ts';
 
 type With<K extends keyof Plugin> = Plugin & Required<Pick<Plugin, K>>;
@@ -275,12 +275,16 @@ export class Profile {
   }
 }
 
-function named(status: Status, plugin: Plugin): Status {
-  // Statuses that plugins keep as constants are shared by all who answer them, so the name is always the same.
-  if (status.plugin === plugin.name) return status;
-  if (Object.isFrozen(status) || status.plugin !== undefined) return { ...status, plugin: plugin.name };
-  status.plugin = plugin.name;
-  return status;
-}
+/** Statuses that plugins keep as constants → the same with the plugin's name: there is one object a reason, whatever the number of nodes. */
+const namedConstants = new WeakMap<Status, Status>();
 
-export { messageOf };
+function named(status: Status, plugin: Plugin): Status {
+  if (status.plugin === plugin.name) return status;
+  if (!Object.isFrozen(status)) {
+    status.plugin ??= plugin.name;
+    return status;
+  }
+  let copy = namedConstants.get(status);
+  if (copy?.plugin !== plugin.name) namedConstants.set(status, (copy = Object.freeze({ ...status, plugin: plugin.name })));
+  return copy;
+}

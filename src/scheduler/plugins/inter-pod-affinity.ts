@@ -30,11 +30,25 @@ class DomainCounts {
   add(topology: Topology, slot: number, by: number): void {
     const domain = topology.domainOf[slot]!;
     if (domain < 0) return;
-    let entry = this.#entries.get(topology.key);
-    if (!entry) this.#entries.set(topology.key, (entry = { topology, counts: new Float64Array(topology.domains) }));
-    const before = entry.counts[domain]!;
-    entry.counts[domain] = before + by;
+    const { counts } = this.#entryFor(topology);
+    const before = counts[domain]!;
+    counts[domain] = before + by;
     this.#nonZero += Number(before + by !== 0) - Number(before !== 0);
+  }
+
+  /** For many nodes at once: `byNode` has each node's count at its slot. */
+  addAll(topology: Topology, nodes: readonly NodeInfo[], byNode: Int32Array, weight: number): void {
+    const { domainOf } = topology;
+    const { counts } = this.#entryFor(topology);
+    for (const { slot } of nodes) {
+      const count = byNode[slot]!;
+      const domain = domainOf[slot]!;
+      if (count === 0 || domain < 0) continue;
+      const before = counts[domain]!;
+      const after = before + count * weight;
+      counts[domain] = after;
+      this.#nonZero += Number(after !== 0) - Number(before !== 0);
+    }
   }
 
   at(key: string, slot: number): number {
@@ -67,6 +81,12 @@ class DomainCounts {
 
   get allZero(): boolean {
     return this.#nonZero === 0;
+  }
+
+  #entryFor(topology: Topology): { topology: Topology; counts: Float64Array } {
+    let entry = this.#entries.get(topology.key);
+    if (!entry) this.#entries.set(topology.key, (entry = { topology, counts: new Float64Array(topology.domains) }));
+    return entry;
   }
 
   clone(): DomainCounts {
@@ -104,11 +124,8 @@ export const interPodAffinity: PluginFactory = (
   function addMatching(counts: DomainCounts, terms: readonly AffinityTerm[], keys: readonly AffinityTerm[], weight: number): void {
     const counter = cache.count(`affinity|${terms.map((term) => term.podsKey).join('&')}`, ({ pod }) => matchesAll(terms, pod));
     if (counter.total === 0) return;
-    const topologies = keys.map((term) => cache.topology(term.topologyKey));
-    for (const { slot } of cache.list()) {
-      const count = counter.counts[slot]!;
-      if (count !== 0) for (const topology of topologies) counts.add(topology, slot, count * weight);
-    }
+    const nodes = cache.list();
+    for (const term of keys) counts.addAll(cache.topology(term.topologyKey), nodes, counter.counts, weight);
   }
 
   function addExisting(counts: DomainCounts, index: TermIndex, pod: Pod, factor: number): void {
