@@ -12,7 +12,8 @@ export async function connect(handlers: Handlers, request: ConnectRequest): Prom
   const handler = handlers.table.connect(info.group, info.resource, info.subresource);
   if (!handler) return false;
   if (handler.optionsKind !== undefined) {
-    const fact = handlers.table.find(info.group, info.version, info.resource)?.served.fact ?? kindFact(info.group, info.version, info.resource);
+    const fact =
+      handlers.table.find(info.group, info.version, info.resource)?.served.fact ?? kindFact(info.group, info.version, info.resource);
     const attributes: AdmissionAttributes = {
       operation: 'CONNECT',
       kind: {

@@ -78,7 +78,11 @@ export function ofKind(decoded: Decoded, kind: Kind, shape: Conform, context: Re
     if (value === undefined) throw badRequest(unrecognized(kind, 'EOF', bytes));
     const found = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
     throw badRequest(
-      unrecognized(kind, `couldn't get version/kind; json parse error: json: cannot unmarshal ${found} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`, bytes),
+      unrecognized(
+        kind,
+        `couldn't get version/kind; json parse error: json: cannot unmarshal ${found} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
+        bytes,
+      ),
     );
   }
   const { apiVersion, kind: name } = value as { apiVersion?: unknown; kind?: unknown };
@@ -86,7 +90,9 @@ export function ofKind(decoded: Decoded, kind: Kind, shape: Conform, context: Re
   const foundVersion = typeof apiVersion === 'string' && apiVersion ? apiVersion : kind.apiVersion;
   const refuse = (text: string): Error =>
     badRequest(
-      name ? `${foundKind} in version ${JSON.stringify(versionOf(foundVersion))} cannot be handled as a ${kind.kind}: ${text}` : unrecognized(kind, text, bytes),
+      name
+        ? `${foundKind} in version ${JSON.stringify(versionOf(foundVersion))} cannot be handled as a ${kind.kind}: ${text}`
+        : unrecognized(kind, text, bytes),
     );
   if (foundKind !== kind.kind || foundVersion !== kind.apiVersion) {
     const [group, version] = foundVersion.includes('/') ? (foundVersion.split('/') as [string, string]) : ['', foundVersion];
@@ -95,9 +101,7 @@ export function ofKind(decoded: Decoded, kind: Kind, shape: Conform, context: Re
         `no kind ${JSON.stringify(foundKind)} is registered for version ${JSON.stringify(foundVersion)} in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`,
       );
     if (foundKind === kind.kind)
-      throw badRequest(
-        `the API version in the data (${foundVersion}) does not match the expected API version (${kind.apiVersion})`,
-      );
+      throw badRequest(`the API version in the data (${foundVersion}) does not match the expected API version (${kind.apiVersion})`);
     throw refuse(`converting (${version}.${foundKind}) to (${kind.group.split('.')[0] || 'core'}.${kind.kind}): unknown conversion`);
   }
   try {

@@ -91,8 +91,7 @@ function onSubresource(handlers: Handlers, request: ApiRequest, entry: TableEntr
   const { storage } = entry;
   const { verb } = request.context.info;
   if (!verbs.includes(verb)) throw unsupported(request, verb);
-  if (subresource === 'scale')
-    return verb === 'get' ? getScale(request, storage) : scaleChange(request, storage, handlers.admission());
+  if (subresource === 'scale') return verb === 'get' ? getScale(request, storage) : scaleChange(request, storage, handlers.admission());
   switch (verb) {
     case 'get':
       return get(request, storage);

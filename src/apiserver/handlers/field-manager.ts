@@ -5,5 +5,10 @@ export function fieldManagerOf(query: URLSearchParams, userAgent: string): strin
   const named = query.get('fieldManager');
   if (named) return named;
   const word = (userAgent.split('/')[0] ?? '').replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '');
-  return Buffer.byteLength(word) <= maxLength ? word : Buffer.from(word).subarray(0, maxLength).toString('utf8').replace(/\uFFFD+$/u, '');
+  return Buffer.byteLength(word) <= maxLength
+    ? word
+    : Buffer.from(word)
+        .subarray(0, maxLength)
+        .toString('utf8')
+        .replace(/\uFFFD+$/u, '');
 }

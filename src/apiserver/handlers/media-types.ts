@@ -1,4 +1,5 @@
 /** Which media types bodies may have, one line a format. upstream: apimachinery/pkg/runtime/serializer/codec_factory.go. */
+import { decodeProtobuf } from '#machinery/codec';
 import { badRequest, unsupportedMediaType } from '#machinery/status';
 import { parseJson } from './decode.ts';
 import type { Decoded } from './decode.ts';
@@ -19,7 +20,8 @@ async function parseYaml(bytes: Uint8Array, strict: boolean): Promise<Decoded> {
   if (strict) {
     const checked = parseDocument(text, { version: '1.1', uniqueKeys: true, merge: true });
     for (const found of checked.errors)
-      if (found.code === 'DUPLICATE_KEY') issues.push(`yaml: unmarshal errors:\n  line ${found.linePos?.[0].line ?? 0}: key ${keyAt(text, found.pos[0])} already set in map`);
+      if (found.code === 'DUPLICATE_KEY')
+        issues.push(`yaml: unmarshal errors:\n  line ${found.linePos?.[0].line ?? 0}: key ${keyAt(text, found.pos[0])} already set in map`);
   }
   return { value: document.toJS(), issues };
 }
@@ -29,10 +31,20 @@ function keyAt(text: string, position: number): string {
   return JSON.stringify(/^["']?([^"':\n]*)/.exec(rest)?.[1] ?? '');
 }
 
+/** A binary form has no unknown names and no duplicates to complain of. */
+function parseProtobuf(bytes: Uint8Array): Decoded {
+  try {
+    return { value: decodeProtobuf(bytes), issues: [] };
+  } catch (error) {
+    throw badRequest((error as Error).message);
+  }
+}
+
 const formats: Record<string, InputFormat> = {
   'application/json': { parse: parseJson },
   'application/yaml': { parse: parseYaml },
   'application/x-yaml': { parse: parseYaml },
+  [protobufType]: { parse: parseProtobuf },
 };
 
 /** The bare type of a Content-Type header. */

@@ -51,7 +51,10 @@ async function patched(kind: PatchKind, document: KubeObject, value: unknown, ty
   const { jsonPatch, mergePatch, strategicMerge } = await import('#machinery/patch');
   if (kind === 'json') return jsonPatch(document, value as never);
   if (kind === 'merge' || kind === 'apply') return mergePatch(document, value as never);
-  if (!type) throw unsupportedMediaType(`the body of the request was in an unknown format - accepted media types include: ${patchTypes.json}, ${patchTypes.merge}`);
+  if (!type)
+    throw unsupportedMediaType(
+      `the body of the request was in an unknown format - accepted media types include: ${patchTypes.json}, ${patchTypes.merge}`,
+    );
   return strategicMerge(document, value as never, type);
 }
 
@@ -125,7 +128,8 @@ async function apply(
     if (fieldValidationOf(context) === 'Strict') throw badRequest(`error decoding YAML: ${issues.join(', ')}`);
     for (const text of issues) context.warn(text);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badRequest('error decoding YAML: the configuration is not an object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw badRequest('error decoding YAML: the configuration is not an object');
   const configuration = value as KubeObject;
   const found = configuration.metadata?.name;
   if (found && found !== name) throw badRequest(`the name of the object (${found}) does not match the name on the URL (${name})`);
@@ -168,4 +172,3 @@ function patchError(error: unknown, patchText: string): unknown {
   if (detail === undefined && !(error instanceof StructureError)) return error;
   return invalid({ group: '', kind: '' }, '', [invalidField('patch', patchText, detail ?? message)]);
 }
-

@@ -100,7 +100,8 @@ export async function scaleChange(request: ApiRequest, storage: GenericStorage, 
 
 function check(storage: GenericStorage, scale: Scale, before: Scale, name: string): void {
   const meta = scale.metadata ?? {};
-  if (meta.name && meta.name !== name) throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
+  if (meta.name && meta.name !== name)
+    throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
   if (meta.uid && meta.uid !== before.metadata?.uid)
     throw conflict(
       storage.resource,
@@ -109,7 +110,9 @@ function check(storage: GenericStorage, scale: Scale, before: Scale, name: strin
     );
   const replicas = scale.spec?.replicas ?? 0;
   if (replicas < 0)
-    throw invalid({ group: 'autoscaling', kind: 'Scale' }, name, [invalidField('spec.replicas', replicas, 'must be greater than or equal to 0')]);
+    throw invalid({ group: 'autoscaling', kind: 'Scale' }, name, [
+      invalidField('spec.replicas', replicas, 'must be greater than or equal to 0'),
+    ]);
 }
 
 function attributes(context: RequestContext, kind: Kind, object: KubeObject, oldObject: KubeObject): AdmissionAttributes {

@@ -19,8 +19,7 @@ export async function update(request: ApiRequest, storage: GenericStorage, subre
   matchNamespace(object, served.fact.namespaced ? namespace : '');
   const meta = object.metadata!;
   if (!meta.name) throw badRequest('name must be provided');
-  if (meta.name !== name)
-    throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
+  if (meta.name !== name) throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
   dedupOwnerReferences(object, context);
   const now = storage.parts.clock.now();
   const result = await storage.update(

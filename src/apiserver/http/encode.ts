@@ -1,5 +1,6 @@
 /** Answers as bytes. Objects that are in the cache are copied, not encoded again. */
 import type { Status } from '#api';
+import { encodeBare, encodeProtobuf, encodeProtobufList } from '#machinery/codec';
 import type { KubeObject } from '#machinery/meta';
 import type { ServedResource } from '../contract.ts';
 import type { Answer } from '../handlers/contract.ts';
@@ -20,15 +21,19 @@ export async function encodeAnswer(answer: ObjectAnswer | ListAnswer, accepted: 
     const object =
       accepted.as && answer.served ? await shapedObject(answer.object as KubeObject, answer.served, accepted.as.kind, context) : undefined;
     if (!object && accepted.format === 'json' && !accepted.pretty && answer.cached) return answer.cached.bytes();
+    if (!object && accepted.format === 'protobuf' && answer.cached) return answer.cached.encoded('protobuf', encodeProtobuf);
     return encodeObject(object ?? answer.object, accepted);
   }
   if (accepted.as) return encodeObject(await shapedList(answer, accepted.as.kind, context), accepted);
   if (accepted.format === 'json' && !accepted.pretty) return jsonList(answer);
+  if (accepted.format === 'protobuf') return protobufList(answer);
   return encodeObject(plainList(answer), accepted);
 }
 
 export async function encodeObject(object: KubeObject | Status, accepted: Accepted): Promise<Uint8Array> {
   switch (accepted.format) {
+    case 'protobuf':
+      return encodeProtobuf(object);
     case 'json':
       return Buffer.from(JSON.stringify(object, undefined, accepted.pretty ? 2 : undefined));
     case 'yaml': {
@@ -44,6 +49,18 @@ function listMeta({ result }: ListAnswer): Record<string, unknown> {
     ...(result.continue && { continue: result.continue }),
     ...(result.remaining !== undefined && { remainingItemCount: result.remaining }),
   };
+}
+
+/** Items' messages are kept beside them, and copied. */
+function protobufList(answer: ListAnswer): Uint8Array {
+  const { kind } = answer.served;
+  const bare = (object: KubeObject): Uint8Array => encodeBare({ ...object, apiVersion: kind.apiVersion, kind: kind.kind });
+  return encodeProtobufList(
+    kind.apiVersion,
+    `${kind.kind}List`,
+    listMeta(answer),
+    answer.result.items.map((item) => item.encoded('protobuf-bare', bare)),
+  );
 }
 
 const plainList = (answer: ListAnswer): KubeObject =>

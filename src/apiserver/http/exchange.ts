@@ -62,7 +62,10 @@ export class Http2Exchange extends BaseExchange implements Exchange {
     this.once();
     if (this.#stream.destroyed || this.#stream.closed) return;
     const size = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-    this.#stream.respond({ ':status': status, ...withoutHopHeaders(headers), 'content-length': size }, { endStream: body === undefined || this.method === 'HEAD' });
+    this.#stream.respond(
+      { ':status': status, ...withoutHopHeaders(headers), 'content-length': size },
+      { endStream: body === undefined || this.method === 'HEAD' },
+    );
     if (body !== undefined && this.method !== 'HEAD') this.#stream.end(body);
   }
 

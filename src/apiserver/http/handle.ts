@@ -4,6 +4,7 @@
  */
 import { gzip } from 'node:zlib';
 import { promisify } from 'node:util';
+import { resourceFact } from '#api/facts';
 import type { Status } from '#api';
 import type { Clock, Random } from '#machinery/clock';
 import type { Log } from '#machinery/log';
@@ -114,7 +115,8 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     const longRunning = isLongRunning(info);
     if (!longRunning && !user.groups.includes('system:masters')) leave = server.inFlight.enter(readVerbs.has(info.verb));
     speaker = await impersonate(server.authorizer(), user, exchange.headers);
-    if (speaker !== user) for (const name of Object.keys(exchange.headers)) if (name.startsWith('impersonate-')) delete exchange.headers[name];
+    if (speaker !== user)
+      for (const name of Object.keys(exchange.headers)) if (name.startsWith('impersonate-')) delete exchange.headers[name];
     await authorize(server.authorizer(), speaker, info);
 
     const delegate = server.delegate();
@@ -137,7 +139,8 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     }
     if (await connect(server.handlers, { context, rest: parsed.rest, ...(upgrade ? { upgrade } : { exchange }) })) return;
     if (upgrade) throw badRequest('Upgrade request is not supported here');
-    const accepted = negotiate(exchange.headers['accept'] as string | undefined, true);
+    const builtIn = resourceFact(info.group, info.version, info.resource) !== undefined;
+    const accepted = negotiate(exchange.headers['accept'] as string | undefined, true, builtIn);
     const pretty = query.get('pretty');
     const form: Accepted = pretty !== null && pretty !== 'false' && pretty !== '0' ? { ...accepted, pretty: true } : accepted;
     const body = needsBody(info, exchange) ? await bodyOf(exchange) : undefined;
@@ -170,10 +173,7 @@ const userAgentOf = (exchange: Exchange): string => (exchange.headers['user-agen
 
 async function serveTimed<T>({ clock }: HttpContext, work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = clock.setTimeout(
-    () => reject(timeout('request did not complete within the allotted timeout')),
-    requestTimeout,
-  );
+  const timer = clock.setTimeout(() => reject(timeout('request did not complete within the allotted timeout')), requestTimeout);
   try {
     return await Promise.race([work, late]);
   } finally {
@@ -267,7 +267,7 @@ async function fail(
   }
   let form: Accepted = { format: 'json', mediaType: 'application/json', pretty: false };
   try {
-    form = negotiate(exchange.headers['accept'] as string | undefined, true);
+    form = negotiate(exchange.headers['accept'] as string | undefined, true, true);
   } catch {
     // A client that accepts nothing we have is told so in JSON.
   }
@@ -284,7 +284,9 @@ function warningHeaders(texts: readonly string[]): string[] {
   let left = 4096;
   const out: string[] = [];
   for (const text of texts) {
-    const clean = text.replace(/[\r\n\t]+/g, ' ').replace(/[^\x20-\x7e]/g, (char) => (char > '\x7f' ? Buffer.from(char).toString('latin1') : ' '));
+    const clean = text
+      .replace(/[\r\n\t]+/g, ' ')
+      .replace(/[^\x20-\x7e]/g, (char) => (char > '\x7f' ? Buffer.from(char).toString('latin1') : ' '));
     const header = `299 - "${clean.replace(/[\\"]/g, '\\$&')}"`;
     left -= header.length;
     if (left < 0) break;

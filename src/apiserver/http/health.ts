@@ -42,7 +42,8 @@ export class Health {
         lines.push(`[-]${check.name} failed: reason withheld`);
       }
     }
-    if (excluded.size > 0) lines.push(`warn: some health checks cannot be excluded: no matches for ${[...excluded].map((name) => `"${name}"`).join(', ')}`);
+    if (excluded.size > 0)
+      lines.push(`warn: some health checks cannot be excluded: no matches for ${[...excluded].map((name) => `"${name}"`).join(', ')}`);
     const plain = { ...headers, 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' };
     if (failed) return exchange.end(500, plain, `${lines.join('\n')}\n${endpoint} check failed\n`);
     if (!query.has('verbose')) return exchange.end(200, plain, 'ok');

@@ -1,7 +1,7 @@
 /** Which form the answer takes. upstream: apiserver/pkg/endpoints/handlers/negotiation. */
 import { notAcceptable } from '#machinery/status';
 
-export type Format = 'json' | 'yaml';
+export type Format = 'json' | 'yaml' | 'protobuf';
 
 export interface Accepted {
   format: Format;
@@ -16,6 +16,7 @@ export interface Accepted {
 export const outputFormats: Record<string, Format> = {
   'application/json': 'json',
   'application/yaml': 'yaml',
+  'application/vnd.kubernetes.protobuf': 'protobuf',
 };
 
 const shapes = new Set(['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList']);
@@ -34,7 +35,13 @@ function clauses(header: string): Clause[] {
     for (const part of rest) {
       const equals = part.indexOf('=');
       const name = (equals < 0 ? part : part.slice(0, equals)).trim().toLowerCase();
-      const value = equals < 0 ? '' : part.slice(equals + 1).trim().replace(/^"|"$/g, '');
+      const value =
+        equals < 0
+          ? ''
+          : part
+              .slice(equals + 1)
+              .trim()
+              .replace(/^"|"$/g, '');
       if (name === 'q') quality = Number(value);
       else if (name) parameters.set(name, value);
     }
@@ -53,7 +60,13 @@ function acceptable(header: string): readonly Accepted[] {
   const made: Accepted[] = [];
   for (const { type, parameters } of clauses(header)) {
     const types =
-      type === '*/*' ? ['application/json'] : type === 'application/*' ? ['application/json'] : Object.hasOwn(outputFormats, type) ? [type] : [];
+      type === '*/*'
+        ? ['application/json']
+        : type === 'application/*'
+          ? ['application/json']
+          : Object.hasOwn(outputFormats, type)
+            ? [type]
+            : [];
     for (const mediaType of types) {
       const kind = parameters.get('as');
       const pretty = parameters.get('pretty') === '1';
@@ -70,9 +83,13 @@ function acceptable(header: string): readonly Accepted[] {
 
 export const acceptedTypes = (): string => Object.keys(outputFormats).join(', ');
 
-/** Throws NotAcceptable. `shaped`: whether what is asked for can be had as a Table or as PartialObjectMetadata. */
-export function negotiate(header: string | undefined, shaped: boolean): Accepted {
+/**
+ * Throws NotAcceptable. `shaped`: whether what is asked for can be had as a Table or as PartialObjectMetadata; `binary`: as protobuf,
+ * which custom resources, tables and metadata alone have no form for (clients that ask for it name JSON as well).
+ */
+export function negotiate(header: string | undefined, shaped: boolean, binary: boolean): Accepted {
   if (!header) return json;
-  for (const accepted of acceptable(header)) if (!accepted.as || shaped) return accepted;
+  for (const accepted of acceptable(header))
+    if ((!accepted.as || shaped) && (accepted.format !== 'protobuf' || (binary && !accepted.as))) return accepted;
   throw notAcceptable(`only the following media types are accepted: ${acceptedTypes()}`);
 }

@@ -19,7 +19,11 @@ export async function shapedObject(object: KubeObject, served: ServedResource, s
   return tableOf(served, [object], { ...context, metadata: { resourceVersion: object.metadata?.resourceVersion ?? '' } });
 }
 
-export async function shapedList({ served, result }: Answer & { type: 'list' }, shape: string, context: EncodeContext): Promise<KubeObject> {
+export async function shapedList(
+  { served, result }: Answer & { type: 'list' },
+  shape: string,
+  context: EncodeContext,
+): Promise<KubeObject> {
   const metadata = {
     resourceVersion: String(result.revision),
     ...(result.continue && { continue: result.continue }),

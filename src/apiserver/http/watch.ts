@@ -3,6 +3,7 @@
  * upstream: apiserver/pkg/endpoints/handlers/watch.go.
  */
 import type { Clock } from '#machinery/clock';
+import { encodeProtobuf, encodeWatchEvent } from '#machinery/codec';
 import type { KubeObject } from '#machinery/meta';
 import type { CachedObject } from '../contract.ts';
 import type { Answer } from '../handlers/contract.ts';
@@ -55,6 +56,31 @@ function lines(items: readonly WatchItem[], bytesOf: (cached: CachedObject) => U
   return Buffer.concat(pieces);
 }
 
+const sharedProtobuf = new WeakMap<readonly WatchItem[], Uint8Array>();
+
+export const protobufWriter: WatchWriter = {
+  mediaType: 'application/vnd.kubernetes.protobuf;stream=watch',
+  encode(items) {
+    let bytes = sharedProtobuf.get(items);
+    if (!bytes) {
+      bytes = Buffer.concat(
+        items.map((item) =>
+          encodeWatchEvent(
+            item.type,
+            item.type === 'ERROR'
+              ? encodeProtobuf(item.status)
+              : item.type === 'BOOKMARK'
+                ? encodeProtobuf(item.object)
+                : item.cached.encoded('protobuf', encodeProtobuf),
+          ),
+        ),
+      );
+      sharedProtobuf.set(items, bytes);
+    }
+    return bytes;
+  },
+};
+
 /** For other shapes: each object through `shape`. */
 function shapedWriter(mediaType: string, shape: (object: KubeObject, item: WatchItem) => unknown): WatchWriter {
   return {
@@ -89,7 +115,7 @@ export async function watchWriter(
     });
   }
   if (accepted.as) return shapedWriter('application/json', partial);
-  return jsonWriter;
+  return accepted.format === 'protobuf' ? protobufWriter : jsonWriter;
 }
 
 /** Serves a watch until it ends: the client goes, the time is up, the server stops. */

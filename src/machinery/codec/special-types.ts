@@ -40,6 +40,11 @@ const time = (fraction: boolean): ValueCodec => ({
   wireType: wireTypes.bytes,
   write(writer, value) {
     const start = writer.mark();
+    // A null stands for no time inside a map.
+    if (value === null) {
+      writer.close(start);
+      return;
+    }
     const text = value as string;
     const milliseconds = Date.parse(text);
     writer.tag(1, wireTypes.varint).int(Math.floor(milliseconds / 1000));
