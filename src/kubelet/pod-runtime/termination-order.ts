@@ -31,7 +31,7 @@ export class TerminationOrder {
     const begun = this.#clock.monotonic();
     const late = Promise.withResolvers<void>();
     const timer = this.#clock.setTimeout(late.resolve, seconds * 1000);
-    await Promise.race([late.promise, Promise.all(others.map((other) => this.#ended.get(other)?.promise))]);
+    await Promise.race([late.promise, Promise.all(others.map(async (other) => this.#ended.get(other)?.promise))]);
     timer.cancel();
     return (this.#clock.monotonic() - begun) / 1000;
   }
