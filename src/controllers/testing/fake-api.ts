@@ -128,6 +128,7 @@ export class FakeApi {
     metadata.resourceVersion = String(++this.#revision);
     object.apiVersion = kind.apiVersion;
     object.kind = kind.kind;
+    if (kind.kind === 'Pod') object.status = { phase: 'Pending', ...object.status };
     deepFreeze(object);
     objects.set(key, object);
     this.#tell(kind, 'ADDED', object);
