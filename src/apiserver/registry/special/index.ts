@@ -8,6 +8,7 @@ import { componentStatuses } from './component-status.ts';
 import type { ComponentProbe } from './component-status.ts';
 import { podEviction } from './eviction.ts';
 import { escalationHooks } from './role-escalation.ts';
+import { serviceHooks } from './service/hooks.ts';
 import { tokenRequests } from './token-request.ts';
 import { selfSubjectReviews, tokenReviews } from './token-review.ts';
 
@@ -35,4 +36,5 @@ export const endpoints = (
 
 export const hooks = (parts: SpecialParts & { serviceCidrs?: readonly string[] }): readonly HooksFactory[] => [
   ...escalationHooks(parts.authorization),
+  serviceHooks(parts.serviceCidrs ?? ['10.96.0.0/12']),
 ];
