@@ -215,7 +215,7 @@ class KubeletInstance {
         this.#workers.wake(uid);
       },
       found: (state) => this.#found(state),
-      busy: () => this.#workers.size > 0,
+      busy: () => this.#workers.busy(),
     });
     this.#node = new NodeStatusReporter({
       options,

@@ -26,9 +26,9 @@ export function containerOf(pod: Pod, name: string): Container | undefined {
 
 /** "spec.containers{name}": what events about a container point at. */
 export function fieldPathOf(pod: Pod, name: string): string {
-  if (containersOf(pod).some((container) => container.name === name)) return `spec.containers{${name}}`;
   if (initContainersOf(pod).some((container) => container.name === name)) return `spec.initContainers{${name}}`;
-  return `spec.ephemeralContainers{${name}}`;
+  if (ephemeralContainersOf(pod).some((container) => container.name === name)) return `spec.ephemeralContainers{${name}}`;
+  return `spec.containers{${name}}`;
 }
 
 /** A sidecar: an init container that keeps running. */

@@ -101,8 +101,10 @@ export class PodWorkers {
     return [...this.#workers.values()].filter(({ phase }) => phase !== 'finished').map(({ pod }) => pod);
   }
 
-  get size(): number {
-    return this.#workers.size;
+  /** Whether any pod is not over. */
+  busy(): boolean {
+    for (const { phase } of this.#workers.values()) if (phase !== 'finished') return true;
+    return false;
   }
 
   /** A pod that was refused: it is over before it began. */

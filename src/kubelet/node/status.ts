@@ -122,6 +122,7 @@ export class NodeStatusReporter {
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
       this.#node = await client.get(NodeKind, { name: nodeName });
+      this.#wasReady = this.#node.status?.conditions?.find(({ type }) => type === 'Ready')?.status;
       const missing = Object.entries({ ...labels, ...options.nodeLabels }).filter(
         ([key, value]) => this.#node!.metadata?.labels?.[key] !== value,
       );

@@ -82,7 +82,7 @@ export class ProbeWorker {
       this.#resultRun = 0;
       this.#eagerStep = 0;
       const since = fromMetaTime(running?.startedAt);
-      const adopted = running !== undefined && since < startedAt - 10_000;
+      const adopted = running !== undefined && since < Math.floor(startedAt / 1000) * 1000;
       if (!adopted) results.set(id, this.type, initial[this.type]);
       this.#eagerUntil = adopted ? 0 : clock.now() + eagerSpan;
       if (adopted && this.#due()) {
@@ -93,7 +93,8 @@ export class ProbeWorker {
     }
     if (!running) {
       this.#rest();
-      if (results.get(id, this.type) !== 'failure') results.set(id, this.type, 'failure');
+      // One that was only created has not failed anything yet.
+      if (container.state?.terminated) results.set(id, this.type, 'failure');
       return;
     }
     if (isDeleted(pod) && this.type !== 'readiness') {

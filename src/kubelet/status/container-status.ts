@@ -42,7 +42,7 @@ const lost = (message: string): ContainerState => ({
   } as ContainerState['terminated'] & object,
 });
 
-function stateOf(container: RuntimeContainer, id: string, old: ContainerStatus | undefined): ContainerState {
+function stateOf(container: RuntimeContainer, id: string, old: ContainerStatus | undefined, waiting: string): ContainerState {
   switch (container.state) {
     case 'running':
       return { running: { startedAt: metaTime(container.startedAt) } };
@@ -58,9 +58,11 @@ function stateOf(container: RuntimeContainer, id: string, old: ContainerStatus |
         },
       };
     case 'unknown':
-      return old?.state?.running ? lost('The container could not be located when the pod was terminated') : { waiting: {} };
+      return old?.state?.running
+        ? lost('The container could not be located when the pod was terminated')
+        : { waiting: { reason: waiting } };
     default:
-      return { waiting: {} };
+      return { waiting: { reason: waiting } };
   }
 }
 
@@ -112,10 +114,15 @@ function mountStatuses(container: Container, recursive: boolean): VolumeMountSta
   });
 }
 
-function shownStatus(source: StatusSource, container: RuntimeContainer, old: ContainerStatus | undefined): ContainerStatus {
+function shownStatus(
+  source: StatusSource,
+  container: RuntimeContainer,
+  old: ContainerStatus | undefined,
+  waiting: string,
+): ContainerStatus {
   const id = `${source.runtimeName}://${container.id}`;
   const spec = containerOf(source.pod, container.name);
-  const state = stateOf(container, id, old);
+  const state = stateOf(container, id, old, waiting);
   const status: ContainerStatus = {
     name: container.name,
     restartCount: state.terminated?.reason === 'ContainerStatusUnknown' ? (old?.restartCount ?? 0) + 1 : container.restartCount,
@@ -185,7 +192,7 @@ export function containerStatuses(
     const status = shown.get(container.name);
     const count = seen.get(container.name) ?? 0;
     if (!status || count >= 2) continue;
-    const next = shownStatus(source, container, old.get(container.name) ?? status);
+    const next = shownStatus(source, container, old.get(container.name) ?? status, reason);
     if (count === 0) {
       if (!next.volumeMounts && status.volumeMounts) next.volumeMounts = status.volumeMounts;
       shown.set(container.name, next);
