@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Clock } from '#machinery/clock';
 import { createCa, createSigningKey, issue, parseCertificates } from '#machinery/pki';
 import type { IssueRequest, KeyPair } from '#machinery/pki';
+import { machinesGroup } from './add-ons.ts';
 
 export interface ClusterCertificates {
   /** Signs clients, nodes and servers. */
@@ -16,6 +17,8 @@ export interface ClusterCertificates {
   admin: KeyPair;
   /** The API server towards kubelets. */
   kubeletClient: KeyPair;
+  /** The machines' service proxies and DNS servers. */
+  machineNetwork: KeyPair;
   /** PEM of the key that signs service-account tokens. */
   serviceAccountKey: string;
   node(name: string, addresses: string[]): { client: KeyPair; server: KeyPair };
@@ -108,6 +111,7 @@ export function clusterCertificates({
     }),
     admin: leaf('admin', { ca, commonName: 'kubernetes-admin', organizations: ['system:masters'] }),
     kubeletClient: leaf('apiserver-kubelet-client', { ca, commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] }),
+    machineNetwork: leaf('machine-network', { ca, commonName: 'system:kube-proxy', organizations: [machinesGroup] }),
     node: (name, addresses) => ({
       client: leaf(`node-${name}`, { ca, commonName: `system:node:${name}`, organizations: ['system:nodes'] }),
       server: leaf(`kubelet-${name}`, {

@@ -21,6 +21,7 @@ import type { Context } from '#machinery/lifecycle';
 import { loadSigningKey } from '#machinery/pki';
 import { createScheduler } from '#scheduler';
 import type { Store } from '#store';
+import { ensureAddOns, maintainDnsEndpoints } from './add-ons.ts';
 import type { ClusterCertificates } from './certificates.ts';
 import type { ClusterConfig } from './config.ts';
 
@@ -114,6 +115,8 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
       // Before the authorizer knows roles and bindings only system:masters is let through.
       await authorization.ready;
       signal.throwIfAborted();
+      const own = server.clientFor(loopbackUser, 'coxswain');
+      await ensureAddOns(own, config);
       // One set of caches for all controllers; each writes as its own service account.
       const controllerLog = log.with({ component: 'controllers' });
       const controllerInformers = informersOver(server.clientFor(loopbackUser, 'kube-controller-manager'), {
@@ -146,6 +149,10 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
         },
       });
       held.add(() => running.stop());
+      if (config.machines > 0 && config.runtime === 'containerd') {
+        const endpoints = maintainDnsEndpoints(own, controllerInformers, controllerLog);
+        held.add(() => endpoints[Symbol.dispose]());
+      }
       const schedulerClient = server.clientFor({ name: 'system:kube-scheduler', groups: ['system:authenticated'] }, 'kube-scheduler');
       const schedulerLog = log.with({ component: 'scheduler' });
       const schedulerInformers = informersOver(schedulerClient, { clock, random, log: schedulerLog });

@@ -1,12 +1,23 @@
-/** What runs on one machine: containerd, the kubelet with its server, the service proxy, DNS, CNI and routes. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+/** What runs on one machine: containerd, the kubelet with its server, the service proxy, DNS, pod addresses and routes. Or, simulated, the kubelet alone. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Client } from '#client';
-import { running } from '#machinery/lifecycle';
+import { Node } from '#api';
+import { eventRecorder, informersOver } from '#client';
+import type { Client, Informers } from '#client';
+import { createKubelet } from '#kubelet';
+import type { KubeletOptions } from '#kubelet';
+import { Disposables, running } from '#machinery/lifecycle';
 import type { Context, Running } from '#machinery/lifecycle';
 import type { KeyPair } from '#machinery/pki';
+import { createDns, createNodeNetwork, createProxy } from '#network';
+import { bundledImages, criRuntime, sandboxImage, simulatedRuntime, startContainerd } from '#runtime';
+import type { Runtime } from '#runtime';
+import { kubeletServer } from '#kubelet/server';
+import { machineAddress, machineName } from './config.ts';
 import type { ClusterConfig } from './config.ts';
 import type { ClusterPaths } from './paths.ts';
+import { requirements } from './requirements.ts';
+import { machineCgroup } from './sandbox.ts';
 
 export interface MachineOptions {
   config: ClusterConfig;
@@ -14,9 +25,11 @@ export interface MachineOptions {
   index: number;
   certificates: { client: KeyPair; server: KeyPair };
   clientCa: string;
+  /** Image archives to load before the node is ready. */
   images: string[];
-  /** A client that speaks as somebody, where the control plane is in this process; else always the node. */
-  clientFor(user: string, groups: string[], component: string): Client;
+  /** Speak as the node, and as what reads Services, endpoints and nodes. */
+  nodeClient: Client;
+  networkClient: Client;
 }
 
 export interface RunningMachine extends Running {
@@ -24,9 +37,155 @@ export interface RunningMachine extends Running {
   ready: Promise<void>;
 }
 
-export async function startMachine(_options: MachineOptions, _context: Context): Promise<RunningMachine> {
-  void mkdirSync;
-  void writeFileSync;
-  void join;
-  return { ready: Promise.resolve(), ...running(() => undefined) };
+const kubeletPort = 10250;
+
+/** Images are loaded once a state directory: what was there at the last start is there still. */
+async function loadBundled(runtime: Runtime, directory: string): Promise<void> {
+  const { images = [] } = await runtime.images.listImages({ filter: { image: { image: sandboxImage } } });
+  if (images.length > 0) return;
+  const archive = join(directory, 'bundled-images.tar');
+  writeFileSync(archive, await bundledImages(process.arch));
+  try {
+    await runtime.load(archive);
+  } finally {
+    rmSync(archive, { force: true });
+  }
+}
+
+export async function startMachine(options: MachineOptions, context: Context): Promise<RunningMachine> {
+  const { config, paths, index } = options;
+  const { clock, random } = context;
+  const name = machineName(index);
+  const address = machineAddress(config, index);
+  const directories = paths.machine(name);
+  const log = context.log.with({ node: name });
+  const held = new Disposables();
+  const simulated = config.runtime === 'simulated';
+  try {
+    const runtime = simulated ? simulatedMachine(context, index) : await containerdMachine(options, context);
+    held.add(() => runtime.close());
+    const informers = informersOver(options.nodeClient, { clock, random, log });
+    held.add(() => informers.stop());
+    const events = eventRecorder({ client: options.nodeClient, clock, component: 'kubelet', host: name, log });
+    held.add(() => events.stop());
+    const shared: KubeletOptions = {
+      nodeName: name,
+      hostname: name,
+      client: options.nodeClient,
+      informers,
+      events,
+      runtime,
+      rootDirectory: join(directories.state, 'kubelet'),
+      podLogsDirectory: join(directories.state, 'pod-logs'),
+      clusterDns: [config.dnsAddress],
+      clusterDomain: config.clusterDomain,
+      nodeIps: [address],
+      resolverConfig: '',
+      evictionHard: { 'memory.available': '100Mi', 'nodefs.available': '1%', 'imagefs.available': '1%' },
+    };
+    const kubelet = createKubelet(
+      simulated
+        ? { ...shared, simulated: true }
+        : {
+            ...shared,
+            cgroupRoot: machineCgroup(config.name, index),
+            port: kubeletPort,
+            server: kubeletServer({
+              client: options.nodeClient,
+              host: address,
+              port: kubeletPort,
+              certificate: options.certificates.server.certificate,
+              key: options.certificates.server.key,
+              clientCa: options.clientCa,
+            }),
+          },
+    );
+    const agent = await kubelet.start({ ...context, log: log.with({ component: 'kubelet' }) });
+    held.add(() => agent.stop());
+    if (!simulated) await startNetwork(options, context, held);
+    return { ready: nodeReady(informers, name), ...running(() => held.dispose()) };
+  } catch (error) {
+    await held.dispose();
+    throw error;
+  }
+}
+
+function simulatedMachine({ clock, random }: Context, index: number): Runtime {
+  const free: string[] = [];
+  let next = 2;
+  return simulatedRuntime({
+    clock,
+    random,
+    allocateAddress: () => {
+      const reused = free.shift();
+      if (reused !== undefined) return reused;
+      const host = next++;
+      return `10.244.${index + (host >> 8)}.${host & 255}`;
+    },
+    releaseAddress: (address) => void free.push(address),
+  });
+}
+
+async function containerdMachine({ config, paths, index, images }: MachineOptions, { clock, log, signal }: Context): Promise<Runtime> {
+  const directories = paths.machine(machineName(index));
+  const found = requirements();
+  mkdirSync(directories.state, { recursive: true });
+  mkdirSync(join(directories.state, 'pod-logs'), { recursive: true });
+  const { socket, adopted } = await startContainerd({
+    clock,
+    root: join(directories.state, 'containerd'),
+    state: directories.run,
+    cniConfDir: join(directories.run, 'cni'),
+    cniBinDir: found.cniBinDir ?? '/opt/cni/bin',
+    sandboxImage,
+    logPath: join(paths.logs, `${machineName(index)}-containerd.log`),
+    restrictOomScoreAdj: !found.mayRaiseOomScore,
+    signal,
+  });
+  if (adopted) log.info('Found containerd running', { socket });
+  const runtime = await criRuntime(socket);
+  await loadBundled(runtime, directories.state);
+  for (const image of images) await runtime.load(image);
+  void config;
+  return runtime;
+}
+
+/** The parts of a node's network; they share caches. */
+async function startNetwork({ config, paths, index, networkClient }: MachineOptions, context: Context, held: Disposables): Promise<void> {
+  const { clock, random } = context;
+  const name = machineName(index);
+  const address = machineAddress(config, index);
+  const log = context.log.with({ node: name });
+  const informers = informersOver(networkClient, { clock, random, log });
+  held.add(() => informers.stop());
+  const network = { nodeName: name, informers, clusterCidrs: [config.podCidr] };
+  const components = [
+    createNodeNetwork({ ...network, confDir: join(paths.machine(name).run, 'cni') }),
+    createProxy({ ...network, nodeIps: [address], serviceCidrs: [config.serviceCidr] }),
+    createDns({
+      informers,
+      clusterDomain: config.clusterDomain,
+      listen: [{ address, port: 53 }],
+      upstreams: [],
+      addresses: [config.dnsAddress],
+    }),
+  ];
+  await Promise.all(
+    components.map(async (component) => {
+      const started = await component.start({ ...context, log: log.with({ component: component.name }) });
+      held.add(() => started.stop());
+    }),
+  );
+}
+
+function nodeReady(informers: Informers, name: string): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (node: Node): void => {
+      if (node.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True')) {
+        queueMicrotask(() => subscription[Symbol.dispose]());
+        resolve();
+      }
+    };
+    const subscription = informers.for(Node, { fieldSelector: `metadata.name=${name}` }).on({ added: look, updated: look });
+  });
 }

@@ -7,11 +7,16 @@ import { Disposables } from '#machinery/lifecycle';
 import type { Context } from '#machinery/lifecycle';
 import { jsonLog } from '#machinery/log';
 import { lmdbStore } from '#store';
+import type { KeyPair } from '#machinery/pki';
+import { machinesGroup } from './add-ons.ts';
 import { clusterCertificates, filePems } from './certificates.ts';
+import type { ClusterCertificates } from './certificates.ts';
 import { machineAddress, machineName, readConfig } from './config.ts';
+import type { ClusterConfig } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
 import { startMachine } from './machine.ts';
 import { pathsOf } from './paths.ts';
+import type { ClusterPaths } from './paths.ts';
 import { serviceAddress } from './up.ts';
 import type { MachineReport } from './up.ts';
 
@@ -63,59 +68,37 @@ export async function runMachine(clusterName: string, index: number, options: { 
       clusterDomain: config.clusterDomain,
       apiAddresses: [serviceAddress(config), machineAddress(config, 1)],
     });
-    let client: Client;
     const address = machineAddress(config, index);
     const nodeCertificates = certificates.node(name, [address]);
-    let clientFor: (user: string, groups: string[], component: string) => Client;
-    if (index === 1) {
-      const store = await lmdbStore({ path: paths.store, clock: systemClock });
-      held.add(() => store.close());
-      const sandboxed = config.runtime === 'containerd' && config.machines > 0;
-      const advertise = { address: machineAddress(config, 1), port: sandboxed ? securePort : config.port };
-      const controlPlane = await startControlPlane({ config, certificates, store, advertise }, context);
-      held.add(() => controlPlane.stop());
-      if (isOpen(listenerDescriptor)) await controlPlane.server.listen({ fd: listenerDescriptor });
-      else await controlPlane.server.listen({ host: '127.0.0.1', port: config.port });
-      if (sandboxed) await controlPlane.server.listen({ host: address, port: securePort });
-      await controlPlane.server.ready;
-      report({ step: 'API server' });
-      report({ ready: 'api' });
-      await controlPlane.ready;
-      report({ step: 'Controllers and scheduler' });
-      clientFor = (user, groups, component) =>
-        controlPlane.server.clientFor({ name: user, groups: [...groups, 'system:authenticated'] }, component);
-    } else {
-      const transport = httpTransport({
-        clock: systemClock,
-        server: `https://${machineAddress(config, 1)}:${securePort}`,
-        ca: certificates.ca.certificate,
-        cert: nodeCertificates.client.certificate,
-        key: nodeCertificates.client.key,
-      });
-      held.add(() => transport.close());
-      client = clientOver(transport);
-      clientFor = () => client;
-    }
+    const speak: MachineClients =
+      index === 1
+        ? await startFirst(config, paths, certificates, context, held)
+        : overNetwork(config, certificates, nodeCertificates.client, held);
     if (config.machines > 0) {
-      const first = config.runtime === 'containerd' ? [index] : Array.from({ length: config.machines }, (_, at) => at + 1);
-      for (const at of first) {
-        const machine = await startMachine(
-          {
-            config,
-            paths,
-            index: at,
-            certificates: certificates.node(machineName(at), [machineAddress(config, at)]),
-            clientCa: certificates.ca.certificate,
-            images: options.images,
-            clientFor,
-          },
-          context,
-        );
-        held.add(() => machine.stop());
-        await machine.ready;
-      }
+      const here = config.runtime === 'containerd' ? [index] : Array.from({ length: config.machines }, (_, at) => at + 1);
+      const machines = await Promise.all(
+        here.map((at) =>
+          startMachine(
+            {
+              config,
+              paths,
+              index: at,
+              certificates: certificates.node(machineName(at), [machineAddress(config, at)]),
+              clientCa: certificates.ca.certificate,
+              images: options.images,
+              nodeClient: speak.node(machineName(at)),
+              networkClient: speak.network(),
+            },
+            context,
+          ),
+        ),
+      );
+      for (const machine of machines) held.add(() => machine.stop());
+      await Promise.all(machines.map((machine) => machine.ready));
     }
-    report({ step: config.machines === 0 ? 'Control plane' : `${name} is Ready` });
+    report({
+      step: config.machines === 0 ? 'Control plane' : config.runtime === 'containerd' ? `${name} is Ready` : 'Simulated machines are Ready',
+    });
     report({ ready: 'machine' });
     try {
       closeSync(reportDescriptor);
@@ -132,4 +115,57 @@ export async function runMachine(clusterName: string, index: number, options: { 
   await held.dispose();
   log.info('Stopped');
   process.exit();
+}
+
+interface MachineClients {
+  node(name: string): Client;
+  network(): Client;
+}
+
+/** The control plane, in the process of the first machine. */
+async function startFirst(
+  config: ClusterConfig,
+  paths: ClusterPaths,
+  certificates: ClusterCertificates,
+  context: Context,
+  held: Disposables,
+): Promise<MachineClients> {
+  const store = await lmdbStore({ path: paths.store, clock: systemClock });
+  held.add(() => store.close());
+  const sandboxed = config.runtime === 'containerd' && config.machines > 0;
+  const address = machineAddress(config, 1);
+  const controlPlane = await startControlPlane(
+    { config, certificates, store, advertise: { address, port: sandboxed ? securePort : config.port } },
+    context,
+  );
+  held.add(() => controlPlane.stop());
+  const { server } = controlPlane;
+  await server.listen(isOpen(listenerDescriptor) ? { fd: listenerDescriptor } : { host: '127.0.0.1', port: config.port });
+  if (sandboxed) await server.listen({ host: address, port: securePort });
+  await server.ready;
+  report({ step: 'API server' });
+  report({ ready: 'api' });
+  await controlPlane.ready;
+  report({ step: 'Controllers and scheduler' });
+  return {
+    node: (name) => server.clientFor({ name: `system:node:${name}`, groups: ['system:nodes', 'system:authenticated'] }, 'kubelet'),
+    network: () => server.clientFor({ name: 'system:kube-proxy', groups: [machinesGroup, 'system:authenticated'] }, 'kube-proxy'),
+  };
+}
+
+function overNetwork(config: ClusterConfig, certificates: ClusterCertificates, node: KeyPair, held: Disposables): MachineClients {
+  const connect = ({ certificate, key }: KeyPair): Client => {
+    const transport = httpTransport({
+      clock: systemClock,
+      server: `https://${machineAddress(config, 1)}:${securePort}`,
+      ca: certificates.ca.certificate,
+      cert: certificate,
+      key,
+    });
+    held.add(() => transport.close());
+    return clientOver(transport);
+  };
+  const nodeClient = connect(node);
+  const networkClient = connect(certificates.machineNetwork);
+  return { node: () => nodeClient, network: () => networkClient };
 }

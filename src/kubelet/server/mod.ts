@@ -1,0 +1,7 @@
+/**
+ * The kubelet's HTTPS server, through which the API server reaches containers: logs, exec, attach, port-forward, stats, metrics.
+ * A door of its own, since it loads WebSocket and SPDY only where a node has real containers. Read first: server.ts.
+ * Upstream counterpart: pkg/kubelet/server.
+ */
+export { kubeletServer } from './server.ts';
+export type { KubeletServerOptions } from './server.ts';
