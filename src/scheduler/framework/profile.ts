@@ -275,16 +275,9 @@ export class Profile {
   }
 }
 
-/** Statuses that plugins keep as constants → the same with the plugin's name: there is one object a reason, whatever the number of nodes. */
-const namedConstants = new WeakMap<Status, Status>();
-
 function named(status: Status, plugin: Plugin): Status {
-  if (status.plugin === plugin.name) return status;
-  if (!Object.isFrozen(status)) {
-    status.plugin ??= plugin.name;
-    return status;
-  }
-  let copy = namedConstants.get(status);
-  if (copy?.plugin !== plugin.name) namedConstants.set(status, (copy = Object.freeze({ ...status, plugin: plugin.name })));
-  return copy;
+  if (status.plugin !== undefined) return status;
+  if (Object.isFrozen(status)) return { ...status, plugin: plugin.name };
+  status.plugin = plugin.name;
+  return status;
 }

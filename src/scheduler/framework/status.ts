@@ -21,6 +21,8 @@ export interface Status {
 
 export const unschedulable = (...reasons: string[]): Status => ({ code: 'unschedulable', reasons });
 export const unresolvable = (...reasons: string[]): Status => ({ code: 'unresolvable', reasons });
+/** A status that a plugin answers again and again, as one object. */
+export const constant = (plugin: string, status: Status): Status => Object.freeze({ ...status, plugin });
 export const failed = (error: unknown): Status => ({
   code: 'error',
   reasons: [error instanceof Error ? error.message : String(error)],

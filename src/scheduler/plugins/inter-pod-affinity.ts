@@ -8,12 +8,12 @@ import type { Topology } from '../cache/topology.ts';
 import { maxNodeScore } from '../contract.ts';
 import type { PluginFactory } from '../contract.ts';
 import { action } from '../framework/events.ts';
-import { skip, unresolvable, unschedulable } from '../framework/status.ts';
+import { constant, skip, unresolvable, unschedulable } from '../framework/status.ts';
 
 const name = 'InterPodAffinity';
-const affinityReason = Object.freeze(unresolvable("node(s) didn't match pod affinity rules"));
-const antiAffinityReason = Object.freeze(unschedulable("node(s) didn't match pod anti-affinity rules"));
-const existingReason = Object.freeze(unschedulable("node(s) didn't satisfy existing pods anti-affinity rules"));
+const affinityReason = constant('InterPodAffinity', unresolvable("node(s) didn't match pod affinity rules"));
+const antiAffinityReason = constant('InterPodAffinity', unschedulable("node(s) didn't match pod anti-affinity rules"));
+const existingReason = constant('InterPodAffinity', unschedulable("node(s) didn't satisfy existing pods anti-affinity rules"));
 
 /** Counts by topology key and domain. */
 class DomainCounts {

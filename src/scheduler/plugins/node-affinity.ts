@@ -1,14 +1,14 @@
 import type { Node, NodeSelector, Pod, PreferredSchedulingTerm } from '#api';
 import type { PluginFactory } from '../contract.ts';
 import { action } from '../framework/events.ts';
-import { skip, unresolvable } from '../framework/status.ts';
+import { constant, skip, unresolvable } from '../framework/status.ts';
 import { nodeSelectorMatches, preferredWeight, requiredNodeAffinity } from '../selector.ts';
 import type { NodeMatcher } from '../selector.ts';
 import { normalizeScore } from './normalize-score.ts';
 
 const name = 'NodeAffinity';
-const podReason = Object.freeze(unresolvable("node(s) didn't match Pod's node affinity/selector"));
-const enforcedReason = Object.freeze(unresolvable("node(s) didn't match scheduler-enforced node affinity"));
+const podReason = constant('NodeAffinity', unresolvable("node(s) didn't match Pod's node affinity/selector"));
+const enforcedReason = constant('NodeAffinity', unresolvable("node(s) didn't match scheduler-enforced node affinity"));
 
 interface Args {
   addedAffinity?: {

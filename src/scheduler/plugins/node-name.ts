@@ -1,8 +1,8 @@
 import type { PluginFactory } from '../contract.ts';
 import { action } from '../framework/events.ts';
-import { unresolvable } from '../framework/status.ts';
+import { constant, unresolvable } from '../framework/status.ts';
 
-const reason = Object.freeze(unresolvable("node(s) didn't match the requested node name"));
+const reason = constant('NodeName', unresolvable("node(s) didn't match the requested node name"));
 
 /** A pod that names its node fits there only. upstream: plugins/nodename. */
 export const nodeName: PluginFactory = () => ({

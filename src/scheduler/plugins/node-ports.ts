@@ -2,9 +2,9 @@ import type { Node, Pod } from '#api';
 import { PodInfo } from '../cache/pod-info.ts';
 import type { PluginFactory } from '../contract.ts';
 import { action } from '../framework/events.ts';
-import { skip, unschedulable } from '../framework/status.ts';
+import { constant, skip, unschedulable } from '../framework/status.ts';
 
-const reason = Object.freeze(unschedulable("node(s) didn't have free ports for the requested pod ports"));
+const reason = constant('NodePorts', unschedulable("node(s) didn't have free ports for the requested pod ports"));
 
 /** Host ports are taken once a node. upstream: plugins/nodeports. */
 export const nodePorts: PluginFactory = () => ({

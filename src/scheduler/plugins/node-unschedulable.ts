@@ -1,11 +1,11 @@
 import type { Node } from '#api';
 import type { PluginFactory } from '../contract.ts';
 import { action } from '../framework/events.ts';
-import { unresolvable } from '../framework/status.ts';
+import { constant, unresolvable } from '../framework/status.ts';
 import { tolerates } from '../tolerations.ts';
 
 const unschedulableTaint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
-const reason = Object.freeze(unresolvable('node(s) were unschedulable'));
+const reason = constant('NodeUnschedulable', unresolvable('node(s) were unschedulable'));
 
 /** Cordoned nodes take only pods that tolerate it. upstream: plugins/nodeunschedulable. */
 export const nodeUnschedulable: PluginFactory = () => ({

@@ -6,7 +6,7 @@ import type { Topology } from '../cache/topology.ts';
 import { maxNodeScore } from '../contract.ts';
 import type { PluginFactory } from '../contract.ts';
 import { action } from '../framework/events.ts';
-import { skip, unresolvable, unschedulable } from '../framework/status.ts';
+import { constant, skip, unresolvable, unschedulable } from '../framework/status.ts';
 import { labelSelector, requiredNodeAffinity } from '../selector.ts';
 import type { Selector } from '../selector.ts';
 import { untoleratedTaint } from '../tolerations.ts';
@@ -14,8 +14,11 @@ import { defaultSelectors } from './default-selector.ts';
 
 const name = 'PodTopologySpread';
 const hostname = 'kubernetes.io/hostname';
-const spreadReason = Object.freeze(unschedulable("node(s) didn't match pod topology spread constraints"));
-const labelReason = Object.freeze(unresolvable("node(s) didn't match pod topology spread constraints (missing required label)"));
+const spreadReason = constant('PodTopologySpread', unschedulable("node(s) didn't match pod topology spread constraints"));
+const labelReason = constant(
+  'PodTopologySpread',
+  unresolvable("node(s) didn't match pod topology spread constraints (missing required label)"),
+);
 
 const systemDefaults: readonly TopologySpreadConstraint[] = [
   { topologyKey: hostname, whenUnsatisfiable: 'ScheduleAnyway', maxSkew: 3 },

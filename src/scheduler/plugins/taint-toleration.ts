@@ -1,11 +1,11 @@
 import type { Node } from '#api';
 import type { PluginFactory } from '../contract.ts';
 import { action } from '../framework/events.ts';
-import { unresolvable } from '../framework/status.ts';
+import { constant, unresolvable } from '../framework/status.ts';
 import { tolerates, untoleratedTaint } from '../tolerations.ts';
 import { normalizeScore } from './normalize-score.ts';
 
-const reason = Object.freeze(unresolvable('node(s) had untolerated taint(s)'));
+const reason = constant('TaintToleration', unresolvable('node(s) had untolerated taint(s)'));
 
 /** Taints that a pod does not tolerate keep it away (NoSchedule, NoExecute) or count against the node (PreferNoSchedule). upstream: plugins/tainttoleration. */
 export const taintToleration: PluginFactory = () => ({
