@@ -1,6 +1,12 @@
 /** upstream: pkg/registry/rbac/clusterrole/strategy.go. */
 import { ClusterRole } from '../facts/kinds.ts';
+import { nameIsPathSegment } from '#machinery/names';
 import { defineKind } from '../contract.ts';
 import { createdAtColumns } from '../columns.ts';
 
-export const clusterRoleRules = defineKind<ClusterRole>({ kind: ClusterRole, allowCreateOnUpdate: true, columns: createdAtColumns });
+export const clusterRoleRules = defineKind<ClusterRole>({
+  kind: ClusterRole,
+  validateName: nameIsPathSegment,
+  allowCreateOnUpdate: true,
+  columns: createdAtColumns,
+});

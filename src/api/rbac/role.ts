@@ -1,6 +1,12 @@
 /** upstream: pkg/registry/rbac/role/strategy.go. */
 import { Role } from '../facts/kinds.ts';
+import { nameIsPathSegment } from '#machinery/names';
 import { defineKind } from '../contract.ts';
 import { createdAtColumns } from '../columns.ts';
 
-export const roleRules = defineKind<Role>({ kind: Role, allowCreateOnUpdate: true, columns: createdAtColumns });
+export const roleRules = defineKind<Role>({
+  kind: Role,
+  validateName: nameIsPathSegment,
+  allowCreateOnUpdate: true,
+  columns: createdAtColumns,
+});
