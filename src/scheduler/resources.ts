@@ -3,6 +3,7 @@
  * upstream: component-helpers/resource (PodRequests), pkg/scheduler/framework Resource.
  */
 import type { Container, Pod } from '#api';
+import { milliValue, value } from '#machinery/quantity';
 
 export interface Resources {
   milliCpu: number;
@@ -18,33 +19,19 @@ export const defaultMemoryRequest = 200 * 1024 * 1024;
 
 type Requirements = Record<string, string | number>;
 
-const binary: Record<string, number> = { Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40, Pi: 2 ** 50, Ei: 2 ** 60 };
-const decimal: Record<string, number> = { n: -9, u: -6, m: -3, '': 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
-const parsed = new Map<string, number>();
+const parsed = new Map<string | number, number>();
+const parsedMilli = new Map<string | number, number>();
 
-/** A quantity times 10^power, rounded up to a whole number. Exact for what a double holds. Anything unreadable is 0. */
-export function quantityValue(value: string | number, power = 0): number {
-  if (typeof value === 'number') return Math.ceil(power === 0 ? value : Number((value * 10 ** power).toPrecision(15)));
-  const key = power === 0 ? value : `${value}^${power}`;
-  let result = parsed.get(key);
+/** A quantity in units, or in thousandths, rounded up; as a number, remembered. */
+export function quantityValue(quantity: string | number, unit: 'units' | 'thousandths' = 'units'): number {
+  const known = unit === 'units' ? parsed : parsedMilli;
+  let result = known.get(quantity);
   if (result === undefined) {
-    result = parse(value, power);
-    if (parsed.size > 10_000) parsed.clear();
-    parsed.set(key, result);
+    result = unit === 'units' ? value(quantity) : milliValue(quantity);
+    if (known.size > 10_000) known.clear();
+    known.set(quantity, result);
   }
   return result;
-}
-
-function parse(text: string, power: number): number {
-  const match = /^([+-]?)(\d*)(?:\.(\d*))?([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/.exec(text.trim());
-  if (!match) return 0;
-  const [, sign, whole = '', fraction = '', suffix = ''] = match;
-  const digits = Number(`${whole}${fraction}` || '0');
-  const factor = binary[suffix];
-  const exponent = power - fraction.length + (factor === undefined ? (decimal[suffix] ?? Number(suffix.slice(1))) : 0);
-  let value = digits * (factor ?? 1);
-  value = exponent >= 0 ? value * 10 ** exponent : value / 10 ** -exponent;
-  return Math.ceil(sign === '-' ? -value : value);
 }
 
 const emptyResources = (): Resources => ({ milliCpu: 0, memory: 0, ephemeralStorage: 0 });
@@ -52,11 +39,11 @@ const emptyResources = (): Resources => ({ milliCpu: 0, memory: 0, ephemeralStor
 export function resourcesOf(list: Requirements | undefined): Resources {
   const result = emptyResources();
   for (const name in list) {
-    const value = list[name]!;
-    if (name === 'cpu') result.milliCpu = quantityValue(value, 3);
-    else if (name === 'memory') result.memory = quantityValue(value);
-    else if (name === 'ephemeral-storage') result.ephemeralStorage = quantityValue(value);
-    else if (name !== 'pods') (result.scalar ??= new Map()).set(name, quantityValue(value));
+    const amount = list[name]!;
+    if (name === 'cpu') result.milliCpu = quantityValue(amount, 'thousandths');
+    else if (name === 'memory') result.memory = quantityValue(amount);
+    else if (name === 'ephemeral-storage') result.ephemeralStorage = quantityValue(amount);
+    else if (name !== 'pods') (result.scalar ??= new Map()).set(name, quantityValue(amount));
   }
   return result;
 }

@@ -1,24 +1,36 @@
 /** Label selectors and node selectors compiled to functions: they are asked once a pod and node. upstream: apimachinery/pkg/labels, component-helpers/scheduling/corev1/nodeaffinity. */
 import type { LabelSelector, Node, NodeSelector, NodeSelectorTerm, Pod, PreferredSchedulingTerm } from '#api';
+import { labelSelectorFrom, LabelSelectorMatcher, labelSelectorOf, nothing, SelectorError } from '#machinery/selectors';
 
 export type Labels = Record<string, string> | undefined;
+export type Selector = LabelSelectorMatcher;
 
-export interface Selector {
-  /** True for a selector without requirements. */
-  readonly empty: boolean;
-  matches(labels: Labels): boolean;
-  /** Equal for selectors that select the same way. */
-  readonly key: string;
+/** An absent selector selects nothing, an empty one everything, one that cannot be read nothing. `extra` labels must match as well. */
+export function labelSelector(selector: LabelSelector | undefined, extra: Record<string, string> = {}): Selector {
+  try {
+    const matcher = labelSelectorFrom(selector);
+    const more = Object.entries(extra).map(([key, value]) => ({ key, operator: '=' as const, values: [value] }));
+    return more.length ? matcher.with(...more) : matcher;
+  } catch (error) {
+    if (error instanceof SelectorError) return nothing;
+    throw error;
+  }
 }
+
+export const labelSet = (labels: Record<string, string>): Selector => labelSelectorOf(labels);
+
+/** All of both. */
+export const bothSelectors = (a: Selector, b: Selector): Selector =>
+  new LabelSelectorMatcher([...a.requirements, ...b.requirements], a.selectable && b.selectable);
+
+/** Equal for selectors that select the same way. */
+export const selectorKey = (selector: Selector): string => (selector.selectable ? selector.toString() : '!');
 
 interface Requirement {
   key: string;
   operator: string;
   values?: string[];
 }
-
-const everything: Selector = { empty: true, matches: () => true, key: '*' };
-const nothing: Selector = { empty: false, matches: () => false, key: '!' };
 
 function meets(requirement: Requirement, labels: Labels): boolean {
   const value = labels?.[requirement.key];
@@ -42,37 +54,6 @@ function meets(requirement: Requirement, labels: Labels): boolean {
       return false;
   }
 }
-
-function fromRequirements(requirements: Requirement[]): Selector {
-  if (requirements.length === 0) return everything;
-  const key = JSON.stringify(requirements.map(({ key, operator, values }) => [key, operator, ...(values ?? [])].join('\0')).toSorted());
-  const [only] = requirements;
-  if (requirements.length === 1 && only!.operator === 'In' && only!.values?.length === 1) {
-    const [value] = only!.values;
-    return { empty: false, key, matches: (labels) => labels?.[only!.key] === value };
-  }
-  return { empty: false, key, matches: (labels) => requirements.every((requirement) => meets(requirement, labels)) };
-}
-
-const requirementsOf = (selector: LabelSelector): Requirement[] => [
-  ...Object.entries(selector.matchLabels ?? {}).map(([key, value]) => ({ key, operator: 'In', values: [value] })),
-  ...(selector.matchExpressions ?? []),
-];
-
-/** An absent selector selects nothing, an empty one everything. `extra` labels must match as well. */
-export function labelSelector(selector: LabelSelector | undefined, extra: Record<string, string> = {}): Selector {
-  if (!selector) return nothing;
-  return fromRequirements([
-    ...Object.entries(extra).map(([key, value]) => ({ key, operator: 'In', values: [value] })),
-    ...requirementsOf(selector),
-  ]);
-}
-
-export const labelSet = (labels: Record<string, string>): Selector => labelSelector({ matchLabels: labels });
-
-/** All of them together. */
-export const bothSelectors = (a: Selector, b: Selector): Selector =>
-  a.empty ? b : b.empty ? a : { empty: false, key: `${a.key}&${b.key}`, matches: (labels) => a.matches(labels) && b.matches(labels) };
 
 export type NodeMatcher = (node: Node) => boolean;
 

@@ -2,7 +2,7 @@
 import type { Pod, PodAffinityTerm, WeightedPodAffinityTerm } from '#api';
 import { podRequests } from '../resources.ts';
 import type { Resources } from '../resources.ts';
-import { labelSelector } from '../selector.ts';
+import { labelSelector, selectorKey } from '../selector.ts';
 import type { Labels, Selector } from '../selector.ts';
 
 export type NamespaceLabels = (namespace: string) => Labels;
@@ -33,7 +33,7 @@ function compileTerm(pod: Pod, term: PodAffinityTerm): AffinityTerm {
   const selector = labelSelector(term.labelSelector);
   return {
     topologyKey: term.topologyKey,
-    podsKey: `${[...namespaces].sort().join(',')}|${inNamespaces?.key ?? ''}|${selector.key}`,
+    podsKey: `${[...namespaces].sort().join(',')}|${inNamespaces ? selectorKey(inNamespaces) : ''}|${selectorKey(selector)}`,
     matches(other, namespaceLabels) {
       const namespace = other.metadata?.namespace ?? '';
       if (!namespaces.has(namespace) && !inNamespaces?.matches(namespaceLabels(namespace))) return false;

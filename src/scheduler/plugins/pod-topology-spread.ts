@@ -7,7 +7,7 @@ import { maxNodeScore } from '../contract.ts';
 import type { PluginFactory } from '../contract.ts';
 import { action } from '../framework/events.ts';
 import { constant, skip, unresolvable, unschedulable } from '../framework/status.ts';
-import { labelSelector, requiredNodeAffinity } from '../selector.ts';
+import { labelSelector, requiredNodeAffinity, selectorKey } from '../selector.ts';
 import type { Selector } from '../selector.ts';
 import { untoleratedTaint } from '../tolerations.ts';
 import { defaultSelectors } from './default-selector.ts';
@@ -106,7 +106,7 @@ interface ScoreState {
 function counterOf(cache: Cache, pod: PodInfo, selector: Selector): Int32Array {
   const { namespace } = pod;
   return cache.count(
-    `spread|${namespace}|${selector.key}`,
+    `spread|${namespace}|${selectorKey(selector)}`,
     (other) => other.namespace === namespace && !other.pod.metadata?.deletionTimestamp && selector.matches(other.pod.metadata?.labels),
   ).counts;
 }
