@@ -31,9 +31,9 @@ async function setup(cidrs: string[]) {
     async update(old: Service, change: (spec: Spec) => void): Promise<Service> {
       const service = draft(old);
       change(service.spec!);
-      await (
-        await hooks.beginUpdate(context, service, old)
-      )(true);
+      const finish = await hooks.beginUpdate(context, service, old);
+      rulesFor(Service).prepareForUpdate!(service, old, { now: 0, user: { name: '', groups: [] } });
+      await finish(true);
       bed.put(Service, service);
       await settle();
       return service;
