@@ -3,6 +3,7 @@ import { ControllerRevision } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
 import { controllerOf } from '#machinery/meta';
+import { validateControllerRevision, validateControllerRevisionUpdate } from './controller-revision-validation.ts';
 
 function controllerText(revision: ControllerRevision): string {
   const owner = controllerOf(revision);
@@ -13,5 +14,7 @@ function controllerText(revision: ControllerRevision): string {
 
 export const controllerRevisionRules = defineKind<ControllerRevision>({
   kind: ControllerRevision,
+  validate: validateControllerRevision,
+  validateUpdate: validateControllerRevisionUpdate,
   columns: [text('Controller', controllerText), text('Revision', (revision) => revision.revision), ageColumn],
 });

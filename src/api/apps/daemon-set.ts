@@ -6,6 +6,8 @@ import { keepSpec, keepStatus } from '../strategy.ts';
 import { defaultPodTemplate } from '../core/pod-spec-defaults.ts';
 import { dropDisabledTemplateFields } from '../core/pod-strategy.ts';
 import { equal } from '#machinery/meta';
+import { validateDaemonSet, validateDaemonSetStatus, validateDaemonSetUpdate } from './daemon-set-validation.ts';
+import { warningsForPodTemplate } from '../core/pod-warnings.ts';
 
 /** Counts changes of the template. It was a field of the spec once, and is shown as an annotation since. */
 const templateGeneration = 'deprecated.daemonset.template.generation';
@@ -28,7 +30,7 @@ function applyDefaults(set: DaemonSet): void {
     rolling.maxSurge ??= 0;
   }
   spec.revisionHistoryLimit ??= 10;
-  defaultPodTemplate(spec.template);
+  defaultPodTemplate((spec.template ??= {}));
 }
 
 export const daemonSetRules = defineKind<DaemonSet>({
@@ -45,7 +47,11 @@ export const daemonSetRules = defineKind<DaemonSet>({
     const changed = !equal(set.spec?.template, old.spec?.template);
     setTemplateGeneration(set, templateGenerationOf(old) + (changed ? 1 : 0));
   },
-  subresources: { status: { prepareForUpdate: keepSpec } },
+  validate: validateDaemonSet,
+  validateUpdate: validateDaemonSetUpdate,
+  warnings: (set, old) =>
+    old && templateGenerationOf(set) === templateGenerationOf(old) ? [] : warningsForPodTemplate(set.spec?.template, 'spec.template'),
+  subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validateDaemonSetStatus } },
   columns: [
     integer('Desired', (set) => set.status?.desiredNumberScheduled ?? 0),
     integer('Current', (set) => set.status?.currentNumberScheduled ?? 0),

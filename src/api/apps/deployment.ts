@@ -6,6 +6,8 @@ import { clearStatus, keepSpec, keepStatus } from '../strategy.ts';
 import { defaultPodTemplate } from '../core/pod-spec-defaults.ts';
 import { dropDisabledTemplateFields } from '../core/pod-strategy.ts';
 import { equal } from '#machinery/meta';
+import { validateDeployment, validateDeploymentStatus, validateDeploymentUpdate } from './deployment-validation.ts';
+import { hostnameWarnings, warningsForPodTemplate } from '../core/pod-warnings.ts';
 
 function applyDefaults(deployment: Deployment): void {
   const { spec } = deployment;
@@ -20,7 +22,7 @@ function applyDefaults(deployment: Deployment): void {
   }
   spec.revisionHistoryLimit ??= 10;
   spec.progressDeadlineSeconds ??= 600;
-  defaultPodTemplate(spec.template);
+  defaultPodTemplate((spec.template ??= {}));
 }
 
 export const deploymentRules = defineKind<Deployment>({
@@ -34,8 +36,17 @@ export const deploymentRules = defineKind<Deployment>({
     keepStatus(deployment, old);
     dropDisabledTemplateFields(deployment.spec?.template, old.spec?.template);
   },
+  validate: validateDeployment,
+  validateUpdate: validateDeploymentUpdate,
+  warnings: (deployment, old) => [
+    ...(old ? [] : hostnameWarnings(deployment)),
+    ...(old && deployment.metadata?.generation === old.metadata?.generation
+      ? []
+      : warningsForPodTemplate(deployment.spec?.template, 'spec.template')),
+  ],
   subresources: {
     status: {
+      validateUpdate: validateDeploymentStatus,
       prepareForUpdate: (deployment, old) => {
         keepSpec(deployment, old);
         if (old.metadata?.labels) (deployment.metadata ??= {}).labels = old.metadata.labels;

@@ -5,6 +5,8 @@ import { ageColumn, containerColumns, formatLabelSelector, integer, selectorText
 import { keepSpec, keepStatus } from '../strategy.ts';
 import { defaultPodTemplate } from '../core/pod-spec-defaults.ts';
 import { dropDisabledTemplateFields } from '../core/pod-strategy.ts';
+import { validateReplicaSet, validateReplicaSetUpdate, validateReplicaStatus } from './replica-set-validation.ts';
+import { hostnameWarnings, warningsForPodTemplate } from '../core/pod-warnings.ts';
 
 export const replicaSetRules = defineKind<ReplicaSet>({
   kind: ReplicaSet,
@@ -21,7 +23,13 @@ export const replicaSetRules = defineKind<ReplicaSet>({
     keepStatus(set, old);
     dropDisabledTemplateFields(set.spec?.template, old.spec?.template);
   },
-  subresources: { status: { prepareForUpdate: keepSpec } },
+  validate: validateReplicaSet,
+  validateUpdate: validateReplicaSetUpdate,
+  warnings: (set, old) => [
+    ...(old ? [] : hostnameWarnings(set)),
+    ...(old && set.metadata?.generation === old.metadata?.generation ? [] : warningsForPodTemplate(set.spec?.template, 'spec.template')),
+  ],
+  subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validateReplicaStatus } },
   columns: [
     integer('Desired', (set) => set.spec?.replicas ?? 0),
     integer('Current', (set) => set.status?.replicas ?? 0),

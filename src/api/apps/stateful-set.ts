@@ -6,6 +6,10 @@ import { keepSpec, keepStatus } from '../strategy.ts';
 import { defaultPodTemplate } from '../core/pod-spec-defaults.ts';
 import { dropDisabledTemplateFields } from '../core/pod-strategy.ts';
 import { defaultPersistentVolumeClaim } from '../core/persistent-volume-claim-defaults.ts';
+import { warningsForClaimSpec } from '../core/claim-warnings.ts';
+import { nameIsDNSLabel } from '#machinery/names';
+import { validateStatefulSet, validateStatefulSetStatus, validateStatefulSetUpdate } from './stateful-set-validation.ts';
+import { warningsForPodTemplate } from '../core/pod-warnings.ts';
 
 function applyDefaults(set: StatefulSet): void {
   const { spec } = set;
@@ -22,7 +26,7 @@ function applyDefaults(set: StatefulSet): void {
   if (!retention.whenScaled) retention.whenScaled = 'Retain';
   spec.replicas ??= 1;
   spec.revisionHistoryLimit ??= 10;
-  defaultPodTemplate(spec.template);
+  defaultPodTemplate((spec.template ??= {}));
   for (const claim of spec.volumeClaimTemplates ?? []) {
     // Templates are written with their type. upstream: Convert_apps_StatefulSetSpec_To_v1_StatefulSetSpec.
     claim.apiVersion ||= 'v1';
@@ -34,6 +38,16 @@ function applyDefaults(set: StatefulSet): void {
 /** How many may be down at once is behind a feature gate that is off by default. */
 function dropMaxUnavailable(set: StatefulSet, old?: StatefulSet): void {
   if (old?.spec?.updateStrategy?.rollingUpdate?.maxUnavailable == null) delete set.spec?.updateStrategy?.rollingUpdate?.maxUnavailable;
+}
+
+function warnings(set: StatefulSet, old?: StatefulSet): string[] {
+  const unchanged = old && set.metadata?.generation === old.metadata?.generation;
+  const texts = unchanged ? [] : warningsForPodTemplate(set.spec?.template, 'spec.template');
+  for (const [index, claim] of (set.spec?.volumeClaimTemplates ?? []).entries())
+    texts.push(...warningsForClaimSpec(claim.spec, `spec.volumeClaimTemplates[${index}]${old ? '.Spec' : ''}`));
+  if ((set.spec?.revisionHistoryLimit ?? 0) < 0)
+    texts.push('spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended');
+  return texts;
 }
 
 export const statefulSetRules = defineKind<StatefulSet>({
@@ -49,7 +63,11 @@ export const statefulSetRules = defineKind<StatefulSet>({
     dropMaxUnavailable(set, old);
     dropDisabledTemplateFields(set.spec?.template, old.spec?.template);
   },
-  subresources: { status: { prepareForUpdate: keepSpec } },
+  validateName: nameIsDNSLabel,
+  validate: validateStatefulSet,
+  validateUpdate: validateStatefulSetUpdate,
+  warnings,
+  subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validateStatefulSetStatus } },
   columns: [
     text('Ready', (set) => `${set.status?.readyReplicas ?? 0}/${set.spec?.replicas ?? 0}`),
     ageColumn,

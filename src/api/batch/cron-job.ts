@@ -5,6 +5,9 @@ import { ageColumn, containerColumns, formatLabelSelector, integer, since, text 
 import { clearStatus, keepSpec, keepStatus } from '../strategy.ts';
 import { dropDisabledTemplateFields } from '../core/pod-strategy.ts';
 import { defaultJobSpec } from './job-defaults.ts';
+import { validateCronJob, validateCronJobUpdate } from './cron-job-validation.ts';
+import { warningsForJobSpec } from './job-warnings.ts';
+import { hostnameWarnings } from '../core/pod-warnings.ts';
 
 function applyDefaults(job: CronJob): void {
   const { spec } = job;
@@ -13,7 +16,20 @@ function applyDefaults(job: CronJob): void {
   spec.suspend ??= false;
   spec.successfulJobsHistoryLimit ??= 3;
   spec.failedJobsHistoryLimit ??= 1;
-  if (spec.jobTemplate?.spec) defaultJobSpec(spec.jobTemplate.spec);
+  const template = (spec.jobTemplate ??= {});
+  defaultJobSpec((template.spec ??= { template: {} }));
+}
+
+function warnings(job: CronJob, old?: CronJob): string[] {
+  const texts = old ? [] : hostnameWarnings(job);
+  const spec = job.spec?.jobTemplate?.spec;
+  if (spec && !(old && job.metadata?.generation === old.metadata?.generation))
+    texts.push(...warningsForJobSpec(spec, 'spec.jobTemplate.spec'));
+  if (old && job.spec?.schedule.includes('TZ'))
+    texts.push(
+      'cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details',
+    );
+  return texts;
 }
 
 export const cronJobRules = defineKind<CronJob>({
@@ -27,6 +43,9 @@ export const cronJobRules = defineKind<CronJob>({
     keepStatus(job, old);
     dropDisabledTemplateFields(job.spec?.jobTemplate?.spec?.template, old.spec?.jobTemplate?.spec?.template);
   },
+  validate: validateCronJob,
+  validateUpdate: validateCronJobUpdate,
+  warnings,
   subresources: { status: { prepareForUpdate: keepSpec } },
   columns: [
     text('Schedule', (job) => job.spec?.schedule ?? ''),

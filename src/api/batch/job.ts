@@ -4,12 +4,12 @@ import { defineKind } from '../contract.ts';
 import { ageColumn, containerColumns, formatLabelSelector, humanDuration, text } from '../columns.ts';
 import { clearStatus, keepSpec, keepStatus } from '../strategy.ts';
 import { dropDisabledTemplateFields } from '../core/pod-strategy.ts';
+import { hostnameWarnings } from '../core/pod-warnings.ts';
 import { defaultJobSpec } from './job-defaults.ts';
-
-export const controllerUidLabel = 'batch.kubernetes.io/controller-uid';
-export const jobNameLabel = 'batch.kubernetes.io/job-name';
-export const legacyControllerUidLabel = 'controller-uid';
-export const legacyJobNameLabel = 'job-name';
+import { validateJobStatus } from './job-status-validation.ts';
+import { validateJob, validateJobUpdate } from './job-validation.ts';
+import { controllerUidLabel, jobNameLabel, legacyControllerUidLabel, legacyJobNameLabel } from './labels.ts';
+import { warningsForJobSpec } from './job-warnings.ts';
 
 function applyDefaults(job: Job): void {
   const { spec } = job;
@@ -72,7 +72,13 @@ export const jobRules = defineKind<Job>({
     keepStatus(job, old);
     dropDisabledTemplateFields(job.spec?.template, old.spec?.template);
   },
-  subresources: { status: { prepareForUpdate: keepSpec } },
+  validate: validateJob,
+  validateUpdate: validateJobUpdate,
+  subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validateJobStatus } },
+  warnings: (job, old) => [
+    ...(old ? [] : hostnameWarnings(job)),
+    ...(job.spec && (!old || job.metadata?.generation !== old.metadata?.generation) ? warningsForJobSpec(job.spec, 'spec') : []),
+  ],
   columns: [
     text('Status', status),
     text('Completions', completions),

@@ -1,5 +1,6 @@
 import { ConfigMap } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
+import { isConfigMapKey } from '#machinery/names';
 import { forbiddenField, invalidField, tooLong } from '#machinery/status';
 import type { FieldError } from '#machinery/status';
 
@@ -10,29 +11,15 @@ function validate(object: ConfigMap): FieldError[] {
   const errors: FieldError[] = [];
   let size = 0;
   for (const [key, value] of Object.entries(object.data ?? {})) {
-    for (const message of configMapKeyErrors(key)) errors.push(invalidField(`data[${key}]`, key, message));
+    for (const message of isConfigMapKey(key)) errors.push(invalidField(`data[${key}]`, key, message));
     if (object.binaryData?.[key] !== undefined) errors.push(invalidField(`data[${key}]`, key, 'duplicate of key present in binaryData'));
     size += Buffer.byteLength(value);
   }
   for (const [key, value] of Object.entries(object.binaryData ?? {})) {
-    for (const message of configMapKeyErrors(key)) errors.push(invalidField(`binaryData[${key}]`, key, message));
+    for (const message of isConfigMapKey(key)) errors.push(invalidField(`binaryData[${key}]`, key, message));
     size += Buffer.byteLength(value, 'base64');
   }
   if (size > maxSize) errors.push(tooLong('', maxSize));
-  return errors;
-}
-
-/** What is wrong with a key of a ConfigMap or Secret; empty when nothing is. upstream: apimachinery IsConfigMapKey. */
-export function configMapKeyErrors(key: string): string[] {
-  const errors: string[] = [];
-  if (key.length > 253) errors.push('must be no more than 253 characters');
-  if (!/^[-._a-zA-Z0-9]+$/.test(key))
-    errors.push(
-      "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
-    );
-  if (key === '.') errors.push("must not be '.'");
-  if (key === '..') errors.push("must not be '..'");
-  else if (key.startsWith('..')) errors.push("must not start with '..'");
   return errors;
 }
 

@@ -2,6 +2,7 @@
 import { Endpoints } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
+import { validateEndpoints, validateEndpointsUpdate, warningsForEndpoints } from './endpoints-validation.ts';
 
 function applyDefaults(endpoints: Endpoints): void {
   for (const { ports } of endpoints.subsets ?? []) for (const port of ports ?? []) if (!port.protocol) port.protocol = 'TCP';
@@ -27,6 +28,9 @@ function endpointText(endpoints: Endpoints): string {
 export const endpointsRules = defineKind<Endpoints>({
   kind: Endpoints,
   applyDefaults,
+  validate: validateEndpoints,
+  validateUpdate: validateEndpointsUpdate,
+  warnings: warningsForEndpoints,
   allowCreateOnUpdate: true,
   columns: [text('Endpoints', endpointText), ageColumn],
 });

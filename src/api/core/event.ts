@@ -3,6 +3,7 @@ import { Event } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
 import { since, text } from '../columns.ts';
 import type { Column } from '../contract.ts';
+import { validateEvent } from './event-validation.ts';
 
 const firstSeen = (event: Event, now: number): string => since(event.firstTimestamp || event.eventTime, now);
 
@@ -37,6 +38,8 @@ export const eventColumns: Column<Event>[] = [
 
 export const eventRules = defineKind<Event>({
   kind: Event,
+  validate: validateEvent,
+  validateUpdate: validateEvent,
   allowCreateOnUpdate: true,
   columns: eventColumns,
   selectableFields: {

@@ -4,6 +4,7 @@ import { defineKind } from '../contract.ts';
 import { createdAtColumns } from '../columns.ts';
 import { canonicalResources } from './resource-list.ts';
 import type { ResourceList } from './resource-list.ts';
+import { validateLimitRange } from './limit-range-validation.ts';
 
 /** Adds to `list` what is missing in it and in `others`, the first of them first. */
 function fill(list: ResourceList, ...others: (ResourceList | undefined)[]): ResourceList {
@@ -26,6 +27,8 @@ function applyDefaults(range: LimitRange): void {
 export const limitRangeRules = defineKind<LimitRange>({
   kind: LimitRange,
   applyDefaults,
+  validate: validateLimitRange,
+  validateUpdate: validateLimitRange,
   generation: false,
   allowCreateOnUpdate: true,
   columns: createdAtColumns,

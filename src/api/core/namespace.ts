@@ -3,6 +3,8 @@ import { Namespace } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
 import { keepSpec, keepStatus } from '../strategy.ts';
+import { validateNamespaceName } from '#machinery/names';
+import { validateNamespace, validateNamespaceStatus } from './namespace-validation.ts';
 
 /** Removed by the namespace controller when the namespace's content is gone. */
 export const namespaceFinalizer = 'kubernetes';
@@ -34,7 +36,13 @@ export const namespaceRules = defineKind<Namespace>({
     keepStatus(namespace, old);
     labelWithName(namespace);
   },
-  subresources: { status: { prepareForUpdate: keepSpec }, finalize: { prepareForUpdate: keepStatus } },
+  validateName: validateNamespaceName,
+  validate: validateNamespace,
+  validateUpdate: validateNamespace,
+  subresources: {
+    status: { prepareForUpdate: keepSpec, validateUpdate: validateNamespaceStatus },
+    finalize: { prepareForUpdate: keepStatus, validateUpdate: validateNamespace },
+  },
   generation: false,
   columns: [text('Status', (namespace) => namespace.status?.phase ?? ''), ageColumn],
   selectableFields: {

@@ -4,6 +4,7 @@ import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
 import { keepSpec, keepStatus } from '../strategy.ts';
 import { canonicalResources } from './resource-list.ts';
+import { validateNode, validateNodeChange, validateNodeUpdate, warningsForNode } from './node-validation.ts';
 
 function applyDefaults(node: Node): void {
   const spec = (node.spec ??= {});
@@ -50,8 +51,12 @@ export const nodeRules = defineKind<Node>({
     keepStatus(node, old);
     if (!old.spec?.configSource) delete node.spec?.configSource;
   },
+  validate: validateNode,
+  validateUpdate: validateNodeUpdate,
+  warnings: warningsForNode,
   subresources: {
     status: {
+      validateUpdate: validateNodeChange,
       prepareForUpdate: (node, old) => {
         keepSpec(node, old);
         if (!old.status?.config) delete node.status?.config;

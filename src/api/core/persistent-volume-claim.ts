@@ -1,12 +1,17 @@
 /** upstream: pkg/registry/core/persistentvolumeclaim/strategy.go, pkg/api/persistentvolumeclaim. */
 import { PersistentVolumeClaim } from '../facts/kinds.ts';
 import type { PersistentVolumeClaimSpec } from '../facts/types.ts';
-import { isQuantity, parseQuantity } from '#machinery/quantity';
 import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
 import { keepSpec, keepStatus } from '../strategy.ts';
 import { accessModesText, storageClassAnnotation } from './access-modes.ts';
+import { warningsForClaimSpec } from './claim-warnings.ts';
 import { defaultPersistentVolumeClaim } from './persistent-volume-claim-defaults.ts';
+import {
+  validatePersistentVolumeClaim,
+  validatePersistentVolumeClaimStatus,
+  validatePersistentVolumeClaimUpdate,
+} from './persistent-volume-claim-validation.ts';
 
 /** The old field of a claim's data source takes claims and snapshots alone. */
 const isClaimOrSnapshot = (source: PersistentVolumeClaimSpec['dataSource']): boolean =>
@@ -23,19 +28,6 @@ function prepareDataSource(spec: PersistentVolumeClaimSpec, old?: PersistentVolu
     const { apiGroup, kind, name } = spec.dataSourceRef;
     spec.dataSource = { ...(apiGroup !== undefined && { apiGroup }), kind, name };
   }
-}
-
-/** Warnings about a claim's spec, alone or in a StatefulSet. upstream: GetWarningsForPersistentVolumeClaimSpec. */
-export function warningsForClaimSpec(spec: PersistentVolumeClaimSpec | undefined, path: string): string[] {
-  const texts: string[] = [];
-  for (const list of ['requests', 'limits'] as const) {
-    const amount = spec?.resources?.[list]?.['storage'];
-    if (amount !== undefined && isQuantity(amount) && parseQuantity(amount).milliValue() % 1000 !== 0)
-      texts.push(
-        `${path}.resources.${list}[storage]: fractional byte value "${parseQuantity(amount).toString()}" is invalid, must be an integer`,
-      );
-  }
-  return texts;
 }
 
 function warnings(claim: PersistentVolumeClaim): string[] {
@@ -55,7 +47,9 @@ export const persistentVolumeClaimRules = defineKind<PersistentVolumeClaim>({
     keepStatus(claim, old);
     prepareDataSource((claim.spec ??= {}), old.spec);
   },
-  subresources: { status: { prepareForUpdate: keepSpec } },
+  validate: (claim) => validatePersistentVolumeClaim(claim),
+  validateUpdate: validatePersistentVolumeClaimUpdate,
+  subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validatePersistentVolumeClaimStatus } },
   warnings,
   generation: false,
   columns: [

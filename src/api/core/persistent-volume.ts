@@ -7,6 +7,7 @@ import { accessModesText, storageClassAnnotation } from './access-modes.ts';
 import { warningsForNodeSelectorTerm } from './node-label-warnings.ts';
 import { defaultAzureDisk, defaultIscsi, defaultRbd, defaultScaleIO } from './pod-spec-defaults.ts';
 import { canonicalResources } from './resource-list.ts';
+import { validatePersistentVolume, validatePersistentVolumeUpdate } from './persistent-volume-validation.ts';
 
 function applyDefaults(volume: PersistentVolume): void {
   const status = (volume.status ??= {});
@@ -58,6 +59,8 @@ export const persistentVolumeRules = defineKind<PersistentVolume>({
     volume.status = { phase: 'Pending', lastPhaseTransitionTime: timeOf(context.now) };
   },
   prepareForUpdate: keepStatus,
+  validate: (volume) => validatePersistentVolume(volume),
+  validateUpdate: validatePersistentVolumeUpdate,
   subresources: {
     status: {
       prepareForUpdate: (volume, old, context) => {

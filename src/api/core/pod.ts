@@ -15,6 +15,7 @@ import {
 import { validatePodResize } from './validation/pod-resize.ts';
 import { validatePodStatus } from './validation/pod-status.ts';
 import { validateEphemeralContainers, validatePod, validatePodUpdate } from './validation/pod-update.ts';
+import { warningsForPod } from './pod-warnings.ts';
 
 export const podRules = defineKind<Pod>({
   kind: Pod,
@@ -28,6 +29,7 @@ export const podRules = defineKind<Pod>({
     ephemeralcontainers: { prepareForUpdate: prepareForEphemeralContainers, validateUpdate: validateEphemeralContainers },
     resize: { prepareForUpdate: prepareForResize, validateUpdate: validatePodResize },
   },
+  warnings: warningsForPod,
   gracePeriod,
   columns: podColumns,
   selectableFields: {

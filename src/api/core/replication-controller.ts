@@ -5,6 +5,9 @@ import { ageColumn, containerColumns, formatLabels, integer, text } from '../col
 import { keepSpec, keepStatus } from '../strategy.ts';
 import { defaultPodTemplate } from './pod-spec-defaults.ts';
 import { dropDisabledTemplateFields } from './pod-strategy.ts';
+import { validateReplicaStatus } from '../apps/replica-set-validation.ts';
+import { hostnameWarnings, warningsForPodTemplate } from './pod-warnings.ts';
+import { validateReplicationController } from './replication-controller-validation.ts';
 
 function applyDefaults(controller: ReplicationController): void {
   const spec = (controller.spec ??= {});
@@ -28,7 +31,15 @@ export const replicationControllerRules = defineKind<ReplicationController>({
     keepStatus(controller, old);
     dropDisabledTemplateFields(controller.spec?.template, old.spec?.template);
   },
-  subresources: { status: { prepareForUpdate: keepSpec } },
+  validate: (controller) => validateReplicationController(controller),
+  validateUpdate: validateReplicationController,
+  warnings: (controller, old) => [
+    ...(old ? [] : hostnameWarnings(controller)),
+    ...(old && controller.metadata?.generation === old.metadata?.generation
+      ? []
+      : warningsForPodTemplate(controller.spec?.template, 'spec.template')),
+  ],
+  subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validateReplicaStatus } },
   columns: [
     integer('Desired', (controller) => controller.spec?.replicas ?? 0),
     integer('Current', (controller) => controller.status?.replicas ?? 0),

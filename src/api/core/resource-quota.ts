@@ -5,6 +5,7 @@ import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
 import { clearStatus, keepSpec, keepStatus } from '../strategy.ts';
 import { canonicalResources } from './resource-list.ts';
+import { validateResourceQuota, validateResourceQuotaStatus, validateResourceQuotaUpdate } from './resource-quota-validation.ts';
 
 /** "cpu: 1/2, memory: 1Gi/4Gi" of the limits or of all the others. */
 function usage({ status }: ResourceQuota, limits: boolean): string {
@@ -37,7 +38,9 @@ export const resourceQuotaRules = defineKind<ResourceQuota>({
   },
   prepareForCreate: clearStatus,
   prepareForUpdate: keepStatus,
-  subresources: { status: { prepareForUpdate: keepSpec } },
+  validate: validateResourceQuota,
+  validateUpdate: validateResourceQuotaUpdate,
+  subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validateResourceQuotaStatus } },
   warnings,
   generation: false,
   columns: [text('Request', (quota) => usage(quota, false)), text('Limit', (quota) => usage(quota, true)), ageColumn],

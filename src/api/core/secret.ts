@@ -2,6 +2,7 @@
 import { Secret } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
+import { validateSecret, validateSecretUpdate } from './secret-validation.ts';
 
 function applyDefaults(secret: Secret): void {
   if (!secret.type) secret.type = 'Opaque';
@@ -14,6 +15,8 @@ function applyDefaults(secret: Secret): void {
 export const secretRules = defineKind<Secret>({
   kind: Secret,
   applyDefaults,
+  validate: validateSecret,
+  validateUpdate: validateSecretUpdate,
   columns: [text('Type', (secret) => secret.type ?? ''), text('Data', (secret) => Object.keys(secret.data ?? {}).length), ageColumn],
   selectableFields: { type: (secret) => secret.type ?? '' },
 });

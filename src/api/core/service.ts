@@ -6,6 +6,8 @@ import { keepSpec, keepStatus } from '../strategy.ts';
 import { equal } from '#machinery/meta';
 import { loadBalancerAddresses } from '../networking/load-balancer-text.ts';
 import { externallyAccessible, hasNodePorts, isLoadBalancer, needsClusterIP, needsHealthCheckNodePort } from './service-type.ts';
+import { nameIsDNS1035Label } from '#machinery/names';
+import { validateService, validateServiceStatus, validateServiceUpdate, warningsForService } from './service-validation.ts';
 
 /** The session of a client lasts three hours. */
 const affinitySeconds = 10800;
@@ -81,7 +83,11 @@ export const serviceRules = defineKind<Service>({
     dropTypeDependentFields(service, old);
     if (!isLoadBalancer(service) && service.status?.loadBalancer?.ingress) service.status = { ...service.status, loadBalancer: {} };
   },
-  subresources: { status: { prepareForUpdate: keepSpec } },
+  validateName: nameIsDNS1035Label,
+  validate: validateService,
+  validateUpdate: validateServiceUpdate,
+  warnings: warningsForService,
+  subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validateServiceStatus } },
   generation: false,
   allowCreateOnUpdate: true,
   columns: [

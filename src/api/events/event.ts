@@ -2,6 +2,8 @@
 import { EventsV1Event } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
 import { since, text } from '../columns.ts';
+import { validateNewEvent, validateNewEventUpdate } from '../core/event-validation.ts';
+import { eventToCore } from './convert.ts';
 
 const firstSeen = (event: EventsV1Event, now: number): string => since(event.deprecatedFirstTimestamp || event.eventTime, now);
 
@@ -23,6 +25,8 @@ function target({ regarding }: EventsV1Event): string {
 
 export const eventsV1EventRules = defineKind<EventsV1Event>({
   kind: EventsV1Event,
+  validate: (event) => validateNewEvent(eventToCore(event)),
+  validateUpdate: (event, old) => validateNewEventUpdate(eventToCore(event), eventToCore(old)),
   allowCreateOnUpdate: true,
   columns: [
     text('Last Seen', lastSeen),

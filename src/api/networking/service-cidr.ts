@@ -7,6 +7,8 @@ import { keepMetadata, keepSpec } from '../strategy.ts';
 export const serviceCIDRRules = defineKind<ServiceCIDR>({
   kind: ServiceCIDR,
   // Upstream's strategy leaves the status as it comes, at creation and at updates.
+  prepareForCreate: () => undefined,
+  prepareForUpdate: () => undefined,
   subresources: {
     status: {
       prepareForUpdate: (range, old) => {

@@ -1,5 +1,9 @@
 /** The rules of every kind, one line a kind. Only the API server and tests import this door. */
+import { invalidField } from '#machinery/status';
+import type { FieldError } from '#machinery/status';
+import type { KubeObject } from '#machinery/meta';
 import type { Kind, KindRules } from '../contract.ts';
+import { kindFact, schema } from '../facts/mod.ts';
 import { mutatingWebhookConfigurationRules } from '../admissionregistration/mutating-webhook-configuration.ts';
 import { validatingAdmissionPolicyBindingRules } from '../admissionregistration/validating-admission-policy-binding.ts';
 import { validatingAdmissionPolicyRules } from '../admissionregistration/validating-admission-policy.ts';
@@ -61,7 +65,7 @@ import { volumeAttachmentRules } from '../storage/volume-attachment.ts';
 import { volumeAttributesClassRules } from '../storage/volume-attributes-class.ts';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- each entry is of its own kind; lookups are by kind
-export const allRules: readonly KindRules<any>[] = [
+const listed: readonly KindRules<any>[] = [
   mutatingWebhookConfigurationRules,
   validatingAdmissionPolicyBindingRules,
   validatingAdmissionPolicyRules,
@@ -123,9 +127,43 @@ export const allRules: readonly KindRules<any>[] = [
   volumeAttributesClassRules,
 ];
 
-const byKind = new Map(allRules.map((rules) => [`${rules.kind.group}/${rules.kind.version}/${rules.kind.kind}`, rules]));
+const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+/** Groups whose metadata upstream checks without the rule for finalizers' names. */
+const laxGroups = new Set(['apiextensions.k8s.io', 'apiregistration.k8s.io']);
+
+/** upstream: validateKubeFinalizerName in pkg/apis/core/validation. */
+function checkFinalizers(object: KubeObject): FieldError[] {
+  const { finalizers } = object.metadata ?? {};
+  if (!finalizers) return [];
+  return finalizers.flatMap((name, index) =>
+    name.includes('/') || standardFinalizers.has(name)
+      ? []
+      : [invalidField(`metadata.finalizers[${index}]`, name, 'name is neither a standard finalizer name nor is it fully qualified')],
+  );
+}
+
+/** What all kinds share beyond what the generic registry does: a spec is never absent, finalizers have full names. */
+function complete(rules: KindRules): KindRules {
+  const fact = kindFact(rules.kind.group, rules.kind.version, rules.kind.kind);
+  const hasSpec = schema[fact?.type ?? '']?.fields?.['spec'] !== undefined;
+  const { applyDefaults, validate, validateUpdate } = rules;
+  const completed: KindRules = { ...rules };
+  if (hasSpec)
+    completed.applyDefaults = (object) => {
+      (object as { spec?: object }).spec ??= {};
+      applyDefaults?.(object);
+    };
+  if (laxGroups.has(rules.kind.group)) return completed;
+  completed.validate = (object) => [...checkFinalizers(object), ...(validate?.(object) ?? [])];
+  completed.validateUpdate = (object, old) => [...checkFinalizers(object), ...(validateUpdate?.(object, old) ?? [])];
+  return completed;
+}
+
+const byKind = new Map(listed.map((rules) => [`${rules.kind.group}/${rules.kind.version}/${rules.kind.kind}`, complete(rules)]));
+
+export const allRules: readonly KindRules[] = [...byKind.values()];
 
 /** The rules of a kind; a kind without a line of its own has only the generic ones. */
 export function rulesFor(kind: Kind): KindRules {
-  return (byKind.get(`${kind.group}/${kind.version}/${kind.kind}`) ?? { kind }) as KindRules;
+  return byKind.get(`${kind.group}/${kind.version}/${kind.kind}`) ?? { kind };
 }
