@@ -10,7 +10,7 @@ import type { ServedResource } from '../contract.ts';
 import type { RequestContext } from '../registry/contract.ts';
 import { StructureError, conform } from '../registry/structure.ts';
 import type { RequestBody } from './contract.ts';
-import { duplicateFields } from './duplicate-fields.ts';
+import { duplicateFields, inTextOrder } from './duplicate-fields.ts';
 import { inputFormat } from './media-types.ts';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
@@ -30,6 +30,8 @@ export interface Decoded {
   value: unknown;
   /** What strict decoding complains about: whole texts. */
   issues: string[];
+  /** The JSON text, where fields are there twice: their complaints are told in its order with others. */
+  text?: string;
 }
 
 /** The body's value, whatever its kind. */
@@ -47,12 +49,19 @@ export function structured(
   context: RequestContext,
 ): Record<string, unknown> {
   const { value, unknown } = shape(decoded.value);
-  const issues = [...decoded.issues, ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`)];
+  const issues = complaints(decoded, unknown);
   if (issues.length > 0) {
     if (validation === 'Strict') throw new StructureError(`strict decoding error: ${issues.join(', ')}`);
     if (validation === 'Warn') for (const text of issues) context.warn(text);
   }
   return value;
+}
+
+function complaints({ issues, text }: Decoded, unknown: readonly string[]): string[] {
+  const told = unknown.map((path) => ({ path, duplicate: false, text: `unknown field ${JSON.stringify(path)}` }));
+  if (text === undefined || told.length === 0) return [...issues, ...told.map((complaint) => complaint.text)];
+  const twice = issues.map((issue) => ({ path: /"(.*)"$/.exec(issue)?.[1] ?? '', duplicate: true, text: issue }));
+  return inTextOrder(text, [...told, ...twice]);
 }
 
 const versionOf = (apiVersion: string): string => apiVersion.slice(apiVersion.indexOf('/') + 1);
@@ -135,5 +144,6 @@ export function parseJson(bytes: Uint8Array, strict: boolean): Decoded {
   } catch (error) {
     throw badRequest(`couldn't get version/kind; json parse error: ${error instanceof Error ? error.message : String(error)}`);
   }
-  return { value, issues: strict ? duplicateFields(text, value).map((path) => `duplicate field ${JSON.stringify(path)}`) : [] };
+  const twice = strict ? duplicateFields(text, value) : [];
+  return { value, issues: twice.map((path) => `duplicate field ${JSON.stringify(path)}`), ...(twice.length > 0 && { text }) };
 }

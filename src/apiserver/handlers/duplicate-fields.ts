@@ -4,7 +4,16 @@
 export function duplicateFields(text: string, parsed: unknown): string[] {
   // As many colons outside of strings as fields that were kept: none was lost.
   if (colons(text) === fields(parsed)) return [];
-  return find(text);
+  return [...new Set(occurrences(text).flatMap(({ path, again }) => (again ? [path] : [])))];
+}
+
+/** Sorts complaints about fields by where they stand in the text, as a decoder that reads it once would make them. */
+export function inTextOrder(text: string, complaints: readonly { path: string; duplicate: boolean; text: string }[]): string[] {
+  const all = occurrences(text);
+  const place = (path: string, duplicate: boolean): number => all.findIndex((entry) => entry.path === path && entry.again === duplicate);
+  return [...complaints]
+    .sort((a, b) => place(a.path, a.duplicate) - place(b.path, b.duplicate))
+    .map((complaint) => complaint.text);
 }
 
 function colons(text: string): number {
@@ -40,8 +49,9 @@ interface Level {
   expectsKey: boolean;
 }
 
-function find(text: string): string[] {
-  const found: string[] = [];
+/** Every field of the text, in order; `again` where its object had it before. */
+function occurrences(text: string): { path: string; again: boolean }[] {
+  const found: { path: string; again: boolean }[] = [];
   const stack: Level[] = [];
   const strings = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g;
   const child = (): string => {
@@ -62,9 +72,9 @@ function find(text: string): string[] {
     } else if (token !== ':' && top?.seen && top.expectsKey) {
       top.expectsKey = false;
       top.key = JSON.parse(token) as string;
-      if (top.seen.has(top.key)) found.push(child());
+      found.push({ path: child(), again: top.seen.has(top.key) });
       top.seen.add(top.key);
     }
   }
-  return [...new Set(found)];
+  return found;
 }

@@ -28,6 +28,7 @@ import { negotiate } from './negotiation.ts';
 import type { Accepted } from './negotiation.ts';
 import type { PathTable } from './paths.ts';
 import { isLongRunning, parseRequest } from './request-info.ts';
+import { patienceOf } from './request-timeout.ts';
 import { serveWatch, watchWriter } from './watch.ts';
 
 export interface HttpContext {
@@ -59,7 +60,6 @@ export interface Peer {
   certificate?: Uint8Array;
 }
 
-const requestTimeout = 60_000;
 const gzipFrom = 128 * 1024;
 const readVerbs = new Set(['get', 'list', 'watch', 'head', 'options']);
 const compress = promisify(gzip);
@@ -113,6 +113,7 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     speaker = user;
     audit('RequestReceived');
     const longRunning = isLongRunning(info);
+    const patience = longRunning ? 0 : patienceOf(query);
     if (!longRunning && !user.groups.includes('system:masters')) leave = server.inFlight.enter(readVerbs.has(info.verb));
     speaker = await impersonate(server.authorizer(), user, exchange.headers);
     if (speaker !== user)
@@ -134,17 +135,17 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     };
     if (!info.isResourceRequest) {
       if (upgrade) throw badRequest('Upgrade request required on a resource');
-      await serveTimed(server, servePath(server, exchange, info, query, speaker, headers));
+      await serveTimed(server, patience, servePath(server, exchange, info, query, speaker, headers));
       return;
     }
     if (await connect(server.handlers, { context, rest: parsed.rest, ...(upgrade ? { upgrade } : { exchange }) })) return;
     if (upgrade) throw badRequest('Upgrade request is not supported here');
     const builtIn = resourceFact(info.group, info.version, info.resource) !== undefined;
-    const accepted = negotiate(exchange.headers['accept'] as string | undefined, true, builtIn);
+    const accepted = negotiate(exchange.headers['accept'] as string | undefined, hasShapes(server.handlers, info), builtIn);
     const pretty = query.get('pretty');
     const form: Accepted = pretty !== null && pretty !== 'false' && pretty !== '0' ? { ...accepted, pretty: true } : accepted;
     const body = needsBody(info, exchange) ? await bodyOf(exchange) : undefined;
-    const answer = await serveTimed(server, dispatch(server.handlers, { context, body }));
+    const answer = await serveTimed(server, patience, dispatch(server.handlers, { context, body }));
     if (warnings.length > 0) headers['warning'] = warningHeaders(warnings);
     if (answer.type === 'watch') {
       const writer = await watchWriter(answer, form, { now: () => clock.now(), includeObject: query.get('includeObject') ?? 'Metadata' });
@@ -167,13 +168,18 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
   }
 }
 
+/** What is stored can be had as a Table or as metadata alone; reviews and the like cannot. */
+const hasShapes = ({ table }: Handlers, { group, version, resource, subresource }: RequestInfo): boolean =>
+  table.find(group, version, resource) !== undefined && !table.endpoint(group, version, resource, subresource);
+
 const nobody: UserInfo = { name: '', groups: [] };
 
 const userAgentOf = (exchange: Exchange): string => (exchange.headers['user-agent'] as string | undefined) ?? '';
 
-async function serveTimed<T>({ clock }: HttpContext, work: Promise<T>): Promise<T> {
+async function serveTimed<T>({ clock }: HttpContext, patience: number, work: Promise<T>): Promise<T> {
+  if (patience === 0) return work;
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = clock.setTimeout(() => reject(timeout('request did not complete within the allotted timeout')), requestTimeout);
+  const timer = clock.setTimeout(() => reject(timeout('request did not complete within the allotted timeout')), patience);
   try {
     return await Promise.race([work, late]);
   } finally {

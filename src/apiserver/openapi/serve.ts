@@ -19,7 +19,7 @@ export interface OpenApi {
 
 const hashOf = (bytes: Uint8Array): string => createHash('sha512').update(bytes).digest('hex').toUpperCase();
 const protobufV2 = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
-/** The same with a dot where older clients could not send an at sign. */
+/** What is answered: an at sign is no part of a media type, so this is the form that can be parsed. */
 const protobufV2Dot = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 export function serveOpenApi(paths: PathTable, discovery: Discovery, table: ResourceTable): OpenApi {
@@ -108,7 +108,7 @@ export function serveOpenApi(paths: PathTable, discovery: Discovery, table: Reso
       const { gnosticDocument } = await import('./gnostic.ts');
       return gnosticDocument(JSON.parse(Buffer.from((await whole()).bytes).toString('utf8')) as Record<string, unknown>);
     });
-    return end(request, made, accept.includes(protobufV2) ? protobufV2 : protobufV2Dot);
+    return end(request, made, protobufV2Dot);
   });
   return { addSource: (source) => void sources.push(source) };
 }
