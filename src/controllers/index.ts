@@ -1,14 +1,26 @@
 import type { ControllerFactory } from './contract.ts';
+import { cronJobController } from './cronjob/cron-job.ts';
+import { daemonSetController } from './daemonset/daemon-set.ts';
 import { deploymentController } from './deployment/deployment.ts';
+import { disruptionController } from './disruption.ts';
 import { endpointSliceController } from './endpointslice/endpoint-slice.ts';
 import { endpointsController } from './endpointslice/endpoints.ts';
 import { endpointSliceMirroringController } from './endpointslice/mirroring.ts';
 import { garbageCollectorController } from './garbage-collector/garbage-collector.ts';
+import { jobController } from './job/job.ts';
 import { namespaceController } from './namespace.ts';
+import { nodeIpamController } from './node/node-ipam.ts';
+import { nodeLifecycleController } from './node/node-lifecycle.ts';
+import { taintEvictionController } from './node/taint-eviction.ts';
+import { ttlController } from './node/ttl.ts';
+import { podGarbageCollectorController } from './pod-gc.ts';
 import { replicaSetController } from './replica-set.ts';
 import { replicationControllerController } from './replication-controller.ts';
 import { rootCaCertificatePublisherController } from './root-ca-certificate-publisher.ts';
 import { serviceAccountController } from './service-account.ts';
+import { statefulSetController } from './statefulset/stateful-set.ts';
+import { ttlAfterFinishedController } from './ttl-after-finished.ts';
+import { claimProtectionController, volumeProtectionController } from './volume/protection.ts';
 
 /**
  * Every controller that runs by default. Adding one: a file, and a line here. The collector is last: it shares the others' informers.
@@ -17,12 +29,25 @@ import { serviceAccountController } from './service-account.ts';
 export const controllers: readonly ControllerFactory[] = [
   serviceAccountController,
   rootCaCertificatePublisherController,
+  nodeIpamController,
+  nodeLifecycleController,
+  taintEvictionController,
+  ttlController,
   deploymentController,
   replicaSetController,
   replicationControllerController,
+  daemonSetController,
+  statefulSetController,
+  jobController,
+  cronJobController,
+  ttlAfterFinishedController,
   endpointSliceController,
   endpointSliceMirroringController,
   endpointsController,
+  disruptionController,
+  claimProtectionController,
+  volumeProtectionController,
+  podGarbageCollectorController,
   namespaceController,
   garbageCollectorController,
 ];
