@@ -1,5 +1,7 @@
 /** gRPC connections to the members of an etcd cluster: calls go to one member, to the next when it does not answer. */
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
 import type { ChannelCredentials, Client, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import type { Clock } from '#machinery/clock';
 import { fromGrpc, grpcCode } from './failures.ts';
@@ -41,10 +43,19 @@ export class Connection {
     if (endpoints.length === 0) throw new Error('Cannot connect to etcd: no endpoints are given');
     const grpc = await import('@grpc/grpc-js');
     const pem = (path: string | undefined): Buffer | null => (path ? readFileSync(path) : null);
-    const secure = (): ChannelCredentials => grpc.credentials.createSsl(pem(tls?.ca), pem(tls?.key), pem(tls?.certificate));
+    // An address is no server name: it is not sent, but the certificate must be for it all the same.
+    const secure = (ip: string | undefined): ChannelCredentials =>
+      grpc.credentials.createSsl(
+        pem(tls?.ca),
+        pem(tls?.key),
+        pem(tls?.certificate),
+        ip === undefined ? {} : { checkServerIdentity: (_name, certificate) => checkServerIdentity(ip, certificate) },
+      );
     const clients = endpoints.map((endpoint) => {
       const [, scheme = 'http', address = endpoint] = /^(https?|unix):\/\/(.*)$/.exec(endpoint) ?? [];
-      const credentials = scheme === 'https' ? secure() : grpc.credentials.createInsecure();
+      const host = scheme === 'https' ? new URL(endpoint).hostname.replace(/^\[|\]$/g, '') : '';
+      const ip = isIP(host) ? host : undefined;
+      const credentials = scheme === 'https' ? secure(ip) : grpc.credentials.createInsecure();
       return new grpc.Client(scheme === 'unix' ? `unix://${address}` : address.replace(/\/$/, ''), credentials, {
         'grpc.max_receive_message_length': -1,
         'grpc.max_send_message_length': -1,
@@ -53,6 +64,7 @@ export class Connection {
         'grpc.keepalive_time_ms': 30_000,
         'grpc.keepalive_timeout_ms': 10_000,
         'grpc.enable_retries': 0,
+        ...(ip !== undefined && { 'grpc.ssl_target_name_override': 'etcd' }),
       });
     });
     return new Connection(clients, clock, callTimeout);

@@ -424,7 +424,7 @@ export class MvccStore implements Store {
   async #timeToLive(id: number, keys = false): Promise<Lease> {
     const lease = this.#table.get(id);
     if (!lease) throw errors.leaseNotFound();
-    const remaining = Math.max(0, Math.ceil((lease.expiry - this.#clock.monotonic()) / 1000));
+    const remaining = Math.max(0, Math.floor((lease.expiry - this.#clock.monotonic()) / 1000));
     return { id, ttl: lease.ttl, remaining, ...(keys && { keys: [...lease.keys].sort() }) };
   }
 

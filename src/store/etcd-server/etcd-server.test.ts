@@ -1,0 +1,167 @@
+/** What the suite (../etcd/etcd.test.ts) does not reach: TLS, several watches on a stream, what is asked about the server. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { systemClock, virtualClock } from '#machinery/clock';
+import { createCa, issue } from '#machinery/pki';
+import { StoreError } from '../contract.ts';
+import { Connection } from '../etcd/connection.ts';
+import { etcdStore } from '../etcd/mod.ts';
+import type { Wire } from '../etcd/protocol.ts';
+import { memoryStore } from '../memory/mod.ts';
+import { etcdServer } from './mod.ts';
+
+const put = (key: string, value: string) => ({
+  compare: [],
+  success: [{ type: 'put' as const, key, value: Buffer.from(value) }],
+  failure: [],
+});
+
+async function setup() {
+  const directory = mkdtempSync(join(tmpdir(), 'coxswain-etcd-server-'));
+  const address = `unix://${directory}/etcd.sock`;
+  const store = memoryStore({ clock: virtualClock() });
+  const server = await etcdServer({ store, address, tls: 'insecure' });
+  const connection = await Connection.open({ endpoints: [address], clock: systemClock, callTimeout: 5000 });
+  return {
+    store,
+    connection,
+    async [Symbol.asyncDispose]() {
+      connection.close();
+      await server.close();
+      await store.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A watch stream whose answers are waited for one by one. */
+function watching(connection: Connection) {
+  const stream = connection.stream('Watch', 'Watch');
+  const answers: Wire[] = [];
+  let wake: (() => void) | undefined;
+  stream.on('data', (answer: Wire) => {
+    answers.push(answer);
+    wake?.();
+  });
+  stream.on('error', () => undefined);
+  const next = async (): Promise<Wire> => {
+    while (answers.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+    return answers.shift()!;
+  };
+  return { send: (request: Wire) => void stream.write(request), next, cancel: () => stream.cancel() };
+}
+
+test('many watches share a stream; progress is told when all of them are there', async () => {
+  await using own = await setup();
+  const { store, connection } = own;
+  for (let index = 0; index < 10; index++) await store.txn(put(`a/${index}`, 'x'));
+  const { send, next, cancel } = watching(connection);
+  send({ createRequest: { key: Buffer.from('a'), rangeEnd: Buffer.from('b'), startRevision: 2, fragment: true } });
+  send({ createRequest: { key: Buffer.from('b'), watchId: 7 } });
+  send({ createRequest: { key: Buffer.from('b'), watchId: 7 } });
+  send({ progressRequest: {} });
+  const seen: string[] = [];
+  for (let answer = await next(); ; answer = await next()) {
+    const { watchId = 0, created, canceled, events = [], header } = answer;
+    seen.push(created ? `${canceled ? 'refused' : 'created'} ${watchId}` : `${watchId}: ${events.length} events at ${header.revision}`);
+    if (watchId === -1 && !created) break;
+  }
+  assert.deepEqual(seen, ['created 0', '0: 10 events at 11', 'created 7', 'refused -1', '-1: 0 events at 11']);
+  send({ cancelRequest: { watchId: 7 } });
+  assert.deepEqual([(await next())['canceled']], [true]);
+  await store.txn(put('b', 'x'));
+  await store.txn(put('a/x', 'x'));
+  assert.equal((await next())['events'][0].kv.key.toString(), 'a/x');
+  await store.compact(5);
+  send({ createRequest: { key: Buffer.from('a'), startRevision: 2 } });
+  await next();
+  const { canceled, compactRevision, cancelReason } = await next();
+  assert.deepEqual([canceled, compactRevision], [true, 5]);
+  assert.match(cancelReason as string, /has been compacted/);
+  cancel();
+});
+
+test('big events are sent in parts to who can take them', async () => {
+  await using own = await setup();
+  const { store, connection } = own;
+  const value = 'x'.repeat(700_000);
+  const operations = ['a', 'b', 'c'].map((key) => put(key, value).success[0]!);
+  await store.txn({ compare: [], success: operations, failure: [] });
+  const { send, next, cancel } = watching(connection);
+  send({ createRequest: { key: Buffer.from('a'), rangeEnd: Buffer.from('z'), startRevision: 2, fragment: true } });
+  await next();
+  const parts = [await next(), await next(), await next()];
+  assert.deepEqual(
+    parts.map((part) => [part['fragment'] ?? false, part['events'].length]),
+    [
+      [true, 1],
+      [true, 1],
+      [false, 1],
+    ],
+  );
+  cancel();
+});
+
+test('it tells what it is, and refuses what one member cannot do', async () => {
+  await using own = await setup();
+  const { store, connection } = own;
+  await store.txn(put('a', 'x'));
+  const ask = (service: string, name: string, request: Wire = {}): Promise<Wire> => connection.call(service, name, request, true);
+  const status = await ask('Maintenance', 'Status');
+  assert.match(status['version'] as string, /^3\.\d+\.\d+$/);
+  assert.equal(status['header'].revision, 2);
+  const { members } = await ask('Cluster', 'MemberList');
+  assert.equal(members.length, 1);
+  assert.equal(members[0].ID, status['leader']);
+  const before = await ask('Maintenance', 'HashKV');
+  await store.txn(put('a', 'y'));
+  assert.notEqual((await ask('Maintenance', 'HashKV'))['hash'], before['hash']);
+  assert.equal((await ask('Maintenance', 'HashKV', { revision: 2 }))['hash'], before['hash']);
+  assert.equal((await ask('Auth', 'AuthStatus'))['enabled'] ?? false, false);
+  await assert.rejects(ask('Cluster', 'MemberAdd'), /one member/);
+  await assert.rejects(ask('Auth', 'Authenticate'), /authentication is not enabled/);
+});
+
+test('over TLS, who has no certificate of the authority is not let in', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'coxswain-etcd-server-'));
+  const file = (name: string, text: string): string => {
+    const path = join(directory, name);
+    writeFileSync(path, text, { mode: 0o600 });
+    return path;
+  };
+  const clock = systemClock;
+  const ca = createCa('etcd-ca', { clock });
+  const made = (name: string) => {
+    const usages = ['digital signature', 'server auth', 'client auth'];
+    const pair = issue({ ca, commonName: name, usages, ips: ['127.0.0.1'], clock });
+    return { certificate: file(`${name}.crt`, pair.certificate), key: file(`${name}.key`, pair.key) };
+  };
+  const clientCa = file('ca.crt', ca.certificate);
+  const memory = memoryStore({ clock: virtualClock() });
+  const server = await etcdServer({ store: memory, address: '127.0.0.1:0', tls: { ...made('server'), clientCa } });
+  const endpoints = [`https://127.0.0.1:${server.port}`];
+  const friend = await etcdStore({ endpoints, clock: systemClock, tls: { ca: clientCa, ...made('client') } });
+  const stranger = await etcdStore({ endpoints, clock: systemClock, tls: { ca: clientCa } });
+  // The server's certificate is not for this name.
+  const elsewhere = await etcdStore({
+    endpoints: [`https://localhost:${server.port}`],
+    clock: systemClock,
+    tls: { ca: clientCa, ...made('third') },
+  });
+  try {
+    assert.equal((await friend.txn(put('a', 'x'))).revision, 2);
+    await assert.rejects(stranger.txn(put('a', 'y')), (error) => error instanceof StoreError && error.code === 'unavailable');
+    await assert.rejects(elsewhere.txn(put('a', 'y')), (error) => error instanceof StoreError && error.code === 'unavailable');
+    assert.equal(await memory.revision(), 2);
+  } finally {
+    await elsewhere.close();
+    await friend.close();
+    await stranger.close();
+    await server.close();
+    await memory.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
