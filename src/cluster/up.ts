@@ -1,7 +1,7 @@
 /** Makes a cluster, or starts a stopped one: settings, certificates, sandbox, processes, readiness. What fails is undone. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
@@ -60,9 +60,11 @@ export async function up(options: UpOptions): Promise<UpResult> {
   const undo = new Disposables();
   try {
     const { config, isNew } = await settle(options, paths);
-    if (isNew) undo.add(() => rmSync(paths.state, { recursive: true, force: true }));
+    // The logs stay: they say why.
+    if (isNew) undo.add(() => forget(paths));
     undo.add(() => rmSync(paths.run, { recursive: true, force: true }));
     mkdirSync(paths.state, { recursive: true, mode: 0o700 });
+    if (isNew) rmSync(paths.logs, { recursive: true, force: true });
     mkdirSync(paths.logs, { recursive: true });
     mkdirSync(paths.run, { recursive: true, mode: 0o700 });
     const listener = await listen(config);
@@ -146,7 +148,7 @@ async function settle(options: UpOptions, paths: ClusterPaths): Promise<{ config
   const runtime = wanted === 'auto' ? (found.containers ? 'containerd' : 'simulated') : wanted;
   if (wanted === 'auto' && runtime === 'simulated') options.report.note(whySimulated(found));
   return {
-    isNew: !existsSync(paths.state),
+    isNew: true,
     config: {
       form: 1,
       name: options.name,
@@ -240,6 +242,11 @@ function launch(
       else if (report.ready === 'machine' || (options.wait === 'api' && report.ready === 'api')) settle(resolve);
     });
   });
+}
+
+/** Removes a cluster's data but for its logs. */
+function forget(paths: ClusterPaths): void {
+  for (const entry of readdirSync(paths.state)) if (join(paths.state, entry) !== paths.logs) rmSync(join(paths.state, entry), { recursive: true, force: true });
 }
 
 function lastLines(path: string): string {

@@ -12,6 +12,7 @@ import type { RequestContext } from '../registry/contract.ts';
 import type { Answer, RequestBody } from './contract.ts';
 import { dispatch } from './dispatch.ts';
 import type { Handlers } from './dispatch.ts';
+import { exactName } from '../http/request-info.ts';
 import { fieldManagerOf } from './field-manager.ts';
 
 export interface InProcessOptions {
@@ -37,7 +38,7 @@ function infoOf(call: Omit<ApiCall, 'verb' | 'body' | 'patchType'>, verb: string
     resource: kind.resource,
     subresource: call.subresource ?? '',
     namespace,
-    name: call.name ?? '',
+    name: call.name ?? (['list', 'watch', 'deletecollection'].includes(verb) ? exactName(query['fieldSelector']) : undefined) ?? '',
     ...(query['labelSelector'] !== undefined && { labelSelector: query['labelSelector'] }),
     ...(query['fieldSelector'] !== undefined && { fieldSelector: query['fieldSelector'] }),
   };

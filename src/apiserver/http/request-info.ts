@@ -76,7 +76,8 @@ export function parseRequest(method: string, path: string, query: URLSearchParam
   return { info, rest };
 }
 
-function exactName(fieldSelector: string | null): string | undefined {
+/** The one name that a field selector asks for: authorizers treat a list of one object as that object's. */
+export function exactName(fieldSelector: string | null | undefined): string | undefined {
   if (!fieldSelector) return undefined;
   try {
     return parseFieldSelector(fieldSelector).requiresExactMatch('metadata.name');
