@@ -11,3 +11,5 @@ export { createDns } from './dns/mod.ts';
 export type { DnsComponent, DnsOptions, RunningDns } from './dns/mod.ts';
 export { createNodeNetwork } from './cni/mod.ts';
 export type { NodeNetworkOptions } from './cni/mod.ts';
+export { createPolicy } from './policy/mod.ts';
+export type { PolicyOptions } from './policy/mod.ts';

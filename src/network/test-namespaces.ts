@@ -124,7 +124,7 @@ export async function testNetwork(): Promise<TestNetwork> {
     async get(machine, address, port) {
       const target = `http://${address.includes(':') ? `[${address}]` : address}:${port}/`;
       try {
-        return await machine.run('curl', ['-gsS', '--noproxy', '*', '--max-time', '1', target]);
+        return await machine.run('curl', ['-gsS', '--noproxy', '*', '--connect-timeout', '0.3', '--max-time', '2', target]);
       } catch (error) {
         const { code } = error as { code?: number };
         return code === 7 ? 'refused' : code === 28 ? 'timeout' : `failed with ${code}`;

@@ -1,0 +1,200 @@
+/** NetworkPolicies as a component: what changes about policies, pods or namespaces is worked out a moment later and goes to the kernel in one transaction. */
+import { Namespace, NetworkPolicy, Pod } from '#api';
+import type { Informers } from '#client';
+import type { Clock, Timer } from '#machinery/clock';
+import { running } from '#machinery/lifecycle';
+import type { Component, Running } from '#machinery/lifecycle';
+import type { Log } from '#machinery/log';
+import { equal } from '#machinery/meta';
+import { localMachine } from '../command.ts';
+import type { Machine } from '../command.ts';
+import { NftTable } from '../nft-table.ts';
+import { addressOf, policyPieces, policyTable, policyTableName } from './policy-rules.ts';
+import type { Family, PolicyWorld } from './policy-rules.ts';
+
+export interface PolicyOptions {
+  nodeName: string;
+  /** The node's addresses; a family without one is not looked after. */
+  nodeIps: readonly string[];
+  informers: Informers;
+  /** How long changes are gathered. Milliseconds; default 5. */
+  batchMilliseconds?: number;
+  machine?: Machine;
+  clock?: Clock;
+  log?: Log;
+}
+
+const sweepDelay = 1000;
+const shortestRetry = 100;
+const longestRetry = 30_000;
+
+export function createPolicy(options: PolicyOptions): Component {
+  return {
+    name: 'network-policy',
+    async start(context): Promise<Running> {
+      const policy = new PolicyEnforcer({ ...options, clock: options.clock ?? context.clock, log: options.log ?? context.log });
+      try {
+        await policy.start(context.signal);
+      } catch (error) {
+        await policy.stop();
+        throw error;
+      }
+      context.signal.addEventListener('abort', () => void policy.stop(), { once: true });
+      return running(() => policy.stop());
+    },
+  };
+}
+
+type Options = PolicyOptions & Required<Pick<PolicyOptions, 'clock' | 'log'>>;
+
+/** What of a pod policies look at. */
+const relevant = (pod: Pod): unknown[] => [
+  pod.metadata?.labels,
+  pod.spec?.nodeName,
+  addressOf(pod, 'IPv4'),
+  addressOf(pod, 'IPv6'),
+  pod.spec?.containers.map((container) => container.ports),
+];
+
+class PolicyEnforcer {
+  readonly #options: Options;
+  readonly #tables: { family: Family; table: NftTable; owners: Set<string> }[];
+  #subscriptions: Disposable[] = [];
+  #ready = false;
+  #dirty = true;
+  #stopped = false;
+  #retry = shortestRetry;
+  #timer: Timer | undefined;
+  #sweeper: Timer | undefined;
+  #working: Promise<void> | undefined;
+
+  constructor(options: Options) {
+    this.#options = options;
+    const machine = options.machine ?? localMachine();
+    this.#tables = (['IPv4', 'IPv6'] as const)
+      .filter((family) => options.nodeIps.some((ip) => ip.includes(':') === (family === 'IPv6')))
+      .map((family) => {
+        const base = policyTable(family);
+        const table = new NftTable(`${family === 'IPv4' ? 'ip' : 'ip6'} ${policyTableName}`, machine, () => base);
+        return { family, table, owners: new Set<string>() };
+      });
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const { informers } = this.#options;
+    const mark = (): void => this.#mark();
+    const policies = informers.for(NetworkPolicy);
+    this.#subscriptions = [
+      policies.on({
+        added: mark,
+        deleted: mark,
+        updated: (policy, old) => {
+          if (!equal(policy.spec, old.spec)) mark();
+        },
+      }),
+      informers.for(Pod).on({
+        added: mark,
+        deleted: mark,
+        updated: (pod, old) => {
+          if (!equal(relevant(pod), relevant(old))) mark();
+        },
+      }),
+      informers.for(Namespace).on({
+        added: mark,
+        deleted: mark,
+        updated: (namespace, old) => {
+          if (!equal(namespace.metadata?.labels, old.metadata?.labels)) mark();
+        },
+      }),
+    ];
+    await informers.synced();
+    signal.throwIfAborted();
+    this.#ready = true;
+    await this.#sync();
+    if (this.#dirty) throw new Error('Cannot write the rules of NetworkPolicies');
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return this.#working;
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#sweeper?.cancel();
+    for (const subscription of this.#subscriptions.splice(0)) subscription[Symbol.dispose]();
+    await this.#working;
+    await Promise.all(this.#tables.map(({ table }) => table.remove()));
+  }
+
+  #mark(): void {
+    this.#dirty = true;
+    // A cluster without policies pays nothing for its pods' changes.
+    const { informers } = this.#options;
+    if (informers.for(NetworkPolicy).list().length === 0 && this.#tables.every(({ owners }) => owners.size === 0)) return;
+    this.#schedule(this.#options.batchMilliseconds ?? 5);
+  }
+
+  #schedule(milliseconds: number): void {
+    if (!this.#ready || this.#stopped || this.#timer) return;
+    this.#timer = this.#options.clock.setTimeout(() => {
+      this.#timer = undefined;
+      void this.#sync();
+    }, milliseconds);
+  }
+
+  async #sync(): Promise<void> {
+    await this.#working;
+    if (this.#stopped) return;
+    this.#working = this.#syncOnce().finally(() => (this.#working = undefined));
+    await this.#working;
+  }
+
+  async #syncOnce(): Promise<void> {
+    const { informers, nodeName, log } = this.#options;
+    this.#dirty = false;
+    const namespaces = informers
+      .for(Namespace)
+      .list()
+      .map(({ metadata }) => ({ name: metadata?.name ?? '', labels: metadata?.labels ?? {} }));
+    const pods = Map.groupBy(informers.for(Pod).list(), (pod) => pod.metadata?.namespace ?? '');
+    const world: PolicyWorld = { nodeName, pods: (namespace) => pods.get(namespace) ?? [], namespaces: () => namespaces };
+    try {
+      for (const entry of this.#tables) {
+        const pieces = policyPieces(informers.for(NetworkPolicy).list(), world, entry.family);
+        for (const owner of entry.owners) if (!pieces.has(owner)) entry.table.set(owner, undefined);
+        for (const [owner, piece] of pieces) entry.table.set(owner, piece);
+        entry.owners = new Set(pieces.keys());
+        await entry.table.apply();
+      }
+      this.#retry = shortestRetry;
+      this.#sweepLater();
+    } catch (error) {
+      this.#dirty = true;
+      log.error('Cannot write the rules of NetworkPolicies, will write all of them again', { error, retryMilliseconds: this.#retry });
+      for (const { table } of this.#tables) table.invalidate();
+      this.#timer?.cancel();
+      this.#timer = undefined;
+      this.#schedule(this.#retry);
+      this.#retry = Math.min(longestRetry, this.#retry * 2);
+    }
+  }
+
+  #sweepLater(): void {
+    if (this.#sweeper || this.#stopped || !this.#tables.some(({ table }) => table.hasStale)) return;
+    this.#sweeper = this.#options.clock.setTimeout(() => {
+      this.#sweeper = undefined;
+      void this.#sweep();
+    }, sweepDelay);
+  }
+
+  async #sweep(): Promise<void> {
+    await this.#working;
+    if (this.#stopped) return;
+    const sweeping = Promise.all(
+      this.#tables.map(({ table }) =>
+        table.sweep().catch((error: unknown) => this.#options.log.debug('Stale chains stay a little longer', { error })),
+      ),
+    );
+    this.#working = sweeping.then(() => undefined).finally(() => (this.#working = undefined));
+    await this.#working;
+    this.#sweepLater();
+  }
+}
