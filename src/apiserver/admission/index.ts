@@ -7,11 +7,13 @@ import { certificateApproval, certificateSigning, certificateSubjectRestriction 
 import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
+import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { persistentVolumeClaimResize } from './persistent-volume-claim-resize.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
 import { priority } from './priority.ts';
+import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { storageObjectInUseProtection } from './storage-object-in-use-protection.ts';
@@ -20,6 +22,7 @@ import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 /** The plugins that are on by default (and NodeRestriction, as every installer has it), in the order in which they are asked. */
 export const admissionPlugins = (): readonly AdmissionPluginFactory[] => [
   namespaceLifecycle,
+  limitRanger,
   serviceAccount,
   nodeRestriction,
   taintNodesByCondition,
@@ -34,4 +37,5 @@ export const admissionPlugins = (): readonly AdmissionPluginFactory[] => [
   certificateSubjectRestriction,
   defaultIngressClass,
   podTopologyLabels,
+  resourceQuota,
 ];
