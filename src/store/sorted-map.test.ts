@@ -18,6 +18,15 @@ test('SortedMap is a Map in order', () => {
           model.set(name(number), index);
         } else assert.equal(sorted.delete(name(number)), model.delete(name(number)));
       }
+      const loaded = new SortedMap<number>();
+      const keys = [...model.keys()].sort();
+      loaded.load(
+        keys,
+        keys.map((key) => model.get(key)!),
+      );
+      loaded.set('x', 1);
+      assert(loaded.delete('x'));
+      assert.deepEqual([loaded.values(), loaded.size], [sorted.values(), sorted.size]);
       const [from, to] = [name(Math.min(a, b)), name(Math.max(a, b))];
       const wanted = [...model].sort(([x], [y]) => (x < y ? -1 : 1));
       const inside = wanted.filter(([key]) => key >= from && key < to);

@@ -72,6 +72,16 @@ export class SortedMap<V> {
     return true;
   }
 
+  /** Fills an empty map from keys in ascending order, each once: faster than one by one. */
+  load(keys: readonly string[], values: readonly V[]): void {
+    // Chunks are left with room, or the first insertions would split them all.
+    const step = (limit * 3) >> 2;
+    this.#chunks = [];
+    for (let at = 0; at < keys.length; at += step)
+      this.#chunks.push({ keys: keys.slice(at, at + step), values: values.slice(at, at + step) });
+    this.#size = keys.length;
+  }
+
   clear(): void {
     this.#chunks = [];
     this.#size = 0;

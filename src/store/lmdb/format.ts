@@ -45,17 +45,19 @@ export function writeHeader(record: Record, target: Buffer): void {
 }
 
 export function readHeader(sequence: number, header: Buffer): Record {
-  const size = header.readUInt32LE(33);
+  // A DataView, for Buffer's own readers are slow until they have been compiled, and opening a store is over before that.
+  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
+  const size = view.getUint32(33, true);
   return {
     key: header.toString('latin1', fixed),
-    modRevision: header.readDoubleLE(1),
-    createRevision: header.readDoubleLE(9),
-    version: header.readDoubleLE(17),
-    lease: header.readDoubleLE(25),
+    modRevision: view.getFloat64(1, true),
+    createRevision: view.getFloat64(9, true),
+    version: view.getFloat64(17, true),
+    lease: view.getFloat64(25, true),
     size,
     value: size === 0 ? noValue : undefined,
     sequence,
-    checksum: header.readUInt32LE(37),
+    checksum: view.getUint32(37, true),
   };
 }
 

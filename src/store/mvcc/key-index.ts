@@ -21,6 +21,15 @@ export class KeyIndex {
     return this.#entries.size;
   }
 
+  /** Fills an empty index. */
+  load(entries: ReadonlyMap<string, KeyEntry>): void {
+    const keys = [...entries.keys()].sort();
+    this.#entries.load(
+      keys,
+      keys.map((key) => entries.get(key)!),
+    );
+  }
+
   entry(key: string): KeyEntry | undefined {
     return this.#entries.get(key);
   }

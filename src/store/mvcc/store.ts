@@ -32,6 +32,7 @@ import type { Backing, Recovered } from './backing.ts';
 import * as errors from './errors.ts';
 import { History } from './history.ts';
 import { KeyIndex } from './key-index.ts';
+import type { KeyEntry } from './key-index.ts';
 import { LeaseTable } from './leases.ts';
 import type { LeaseEntry } from './leases.ts';
 import { readRange } from './range.ts';
@@ -230,19 +231,24 @@ export class MvccStore implements Store {
     this.#compacted = compactRevision;
     const now = this.#clock.monotonic();
     for (const { id, ttl } of leases) this.#table.add(id, ttl, now);
-    const superseded: Record[] = [];
+    const superseded = new Set<string>();
+    const entries = new Map<string, KeyEntry>();
     for (const record of records) {
-      const before = this.#index.at(record.key, Infinity);
-      if (before) this.#table.detach(before.lease, record.key);
-      this.#table.attach(record.lease, record.key);
-      this.#index.append(record);
+      const { key, modRevision } = record;
+      const entry = entries.get(key);
+      if (entry) entry.records.push(record);
+      else entries.set(key, { key, records: [record] });
       this.#bytes += footprint(record);
-      if (record.modRevision >= compactRevision) this.#history.append(record);
-      else if (before || record.version === 0) superseded.push(record);
-      if (record.modRevision >= compactRevision && before && before.modRevision < compactRevision) superseded.push(record);
+      if (modRevision >= compactRevision) this.#history.append(record);
+      if (modRevision <= compactRevision && (entry || record.version === 0)) superseded.add(key);
+    }
+    this.#index.load(entries);
+    for (const { key, records: all } of entries.values()) {
+      const { lease, version } = all.at(-1)!;
+      if (version > 0) this.#table.attach(lease, key);
     }
     // A compaction that was cut short by the end of the process is finished here.
-    const dropped = superseded.flatMap((record) => this.#prune(record.key, compactRevision));
+    const dropped = [...superseded].flatMap((key) => this.#prune(key, compactRevision));
     if (dropped.length > 0) this.#compaction = this.#backing!.drop(dropped);
     this.#compaction.catch(() => undefined);
     this.#armLeases();
