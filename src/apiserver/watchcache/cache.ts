@@ -3,13 +3,14 @@
  * Its events come from the hub (hub.ts), which reads the store's one watch; its revision is the hub's, so it is never behind
  * because nothing of its own resource was written.
  */
-import { prefixEnd, SortedMap } from '#store';
+import { prefixEnd, SortedMap, StoreError } from '#store';
 import type { KeyValue, Store, StoreEvent } from '#store';
+import { sleep } from '#machinery/clock';
 import type { Clock } from '#machinery/clock';
 import type { Log } from '#machinery/log';
 import { deepFreeze } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
-import { expired } from '#machinery/status';
+import { expired, tooManyRequests } from '#machinery/status';
 import type { CacheEvent, CachedObject, CacheWatch, WatchCache } from '../contract.ts';
 import { CacheEntry, withRevision } from './cached-object.ts';
 import { decodedOf } from './decoded.ts';
@@ -44,16 +45,16 @@ const decodingSlice = 5;
 
 export class ResourceCache implements WatchCache {
   readonly prefix: string;
-  readonly synced: Promise<void>;
+  synced: Promise<void>;
   readonly #options: CacheOptions;
   readonly #decode: Decode;
   readonly #source: Source;
-  readonly #objects = new SortedMap<CacheEntry>();
+  #objects = new SortedMap<CacheEntry>();
   readonly #watchers: CacheWatchers;
   #window: EventWindow;
   /** Set while the objects are being read: events that come meanwhile. */
   #backlog: StoreEvent[] | undefined = [];
-  /** The revision of the first listing; the hub's counts from then on. */
+  /** The revision of the listing; the hub's counts from then on. While it is read anew: up to where the old state goes. */
   #listed = 0;
   #closed = false;
 
@@ -64,16 +65,15 @@ export class ResourceCache implements WatchCache {
     this.#options = options;
     this.#watchers = new CacheWatchers(prefix.length, options.log);
     this.#window = new EventWindow(0, options.window);
-    this.synced = this.#load();
-    this.synced.catch(() => undefined);
+    this.synced = this.#sync();
   }
 
   get revision(): number {
-    return this.#backlog ? 0 : Math.max(this.#listed, this.#source.revision);
+    return this.#backlog ? this.#listed : Math.max(this.#listed, this.#source.revision);
   }
 
   async waitFor(revision: number): Promise<void> {
-    if (this.#backlog) await this.synced;
+    if (this.#backlog && revision > this.#listed) await this.synced;
     if (revision > this.revision) await this.#source.waitFor(revision);
   }
 
@@ -103,7 +103,9 @@ export class ResourceCache implements WatchCache {
 
   watch(prefix: string, revision: number, sink: (events: readonly CacheEvent[]) => boolean | void, ended?: () => void): CacheWatch {
     const { start } = this.#window;
-    if (this.#closed || this.#backlog || revision < start) throw expired(`too old resource version: ${revision} (${start})`);
+    // upstream: cacher.go, while its reflector lists.
+    if (this.#closed || this.#backlog) throw tooManyRequests('storage is (re)initializing', 1);
+    if (revision < start) throw expired(`too old resource version: ${revision} (${start})`);
     const single = !prefix.endsWith('/');
     const replay = this.#window.after(revision).filter(({ current: { key } }) => (single ? key === prefix : key.startsWith(prefix)));
     // A revision that is still to come: what happens up to it is not for this watcher.
@@ -126,23 +128,47 @@ export class ResourceCache implements WatchCache {
     for (const event of events) this.#apply(event);
   }
 
-  /** Forgets everything and reads it anew: the store's watch could not be resumed. */
+  /** The store's watch could not be resumed: reads everything anew. Until then readers get the state of before. */
   reload(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#backlog) return;
+    this.#listed = this.revision;
     this.#backlog = [];
     this.#watchers.end();
-    this.#load().catch((error: unknown) => this.#options.log.error('Watch cache cannot be loaded', { prefix: this.prefix, error }));
+    this.synced = this.#sync();
   }
 
   #values(prefix: string): CacheEntry[] {
     return prefix === this.prefix ? this.#objects.values() : this.#objects.values(prefix, prefixEnd(prefix));
   }
 
+  /** Loads until it succeeds. */
+  #sync(): Promise<void> {
+    const { clock, log } = this.#options;
+    const run = async (): Promise<void> => {
+      while (!this.#closed) {
+        try {
+          return await this.#load();
+        } catch (error) {
+          // Compacted: the listing took too long. Unavailable: it will answer some time. The rest will not go away.
+          if (!(error instanceof StoreError) || (error.code !== 'compacted' && error.code !== 'unavailable')) throw error;
+          log.warn('Watch cache cannot be read, trying again', { prefix: this.prefix, error });
+          await sleep(clock, 1000);
+        }
+      }
+    };
+    const synced = run();
+    synced.catch((error: unknown) => {
+      if (!this.#closed) log.error('Watch cache cannot be read', { prefix: this.prefix, error });
+    });
+    return synced;
+  }
+
   async #load(): Promise<void> {
     await this.#source.ready;
     const { store, clock } = this.#options;
     const end = prefixEnd(this.prefix);
-    this.#objects.clear();
+    const keys: string[] = [];
+    const entries: CacheEntry[] = [];
     let from = this.prefix;
     let revision = 0;
     let slice = clock.monotonic();
@@ -151,7 +177,10 @@ export class ResourceCache implements WatchCache {
       if (revision === 0) revision = page.revision;
       for (const keyValue of page.keyValues) {
         const entry = this.#entry(keyValue);
-        if (entry) this.#objects.set(entry.key, entry);
+        if (entry) {
+          keys.push(entry.key);
+          entries.push(entry);
+        }
         if (clock.monotonic() - slice < decodingSlice) continue;
         await new Promise((resolve) => setImmediate(resolve));
         slice = clock.monotonic();
@@ -159,8 +188,10 @@ export class ResourceCache implements WatchCache {
       if (!page.more) break;
       from = `${page.keyValues.at(-1)!.key}\0`;
     }
-    const backlog = this.#backlog!;
+    const backlog = this.#backlog ?? [];
     this.#backlog = undefined;
+    this.#objects = new SortedMap();
+    this.#objects.load(keys, entries);
     this.#listed = revision;
     this.#window = new EventWindow(revision, this.#options.window);
     for (const event of backlog) if (event.keyValue.modRevision > revision) this.#apply(event);

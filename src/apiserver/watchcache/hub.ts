@@ -3,7 +3,7 @@
  * store's, whoever wrote: on an embedded store it is there when a write's promise resolves; on etcd, progress is asked for when
  * someone waits for a revision.
  */
-import { prefixRange } from '#store';
+import { prefixRange, StoreError } from '#store';
 import type { Store, StoreEvent, Watch, WatchBatch } from '#store';
 import { sleep } from '#machinery/clock';
 import type { Clock } from '#machinery/clock';
@@ -62,7 +62,7 @@ interface Waiter {
 
 class Hub implements WatchCaches, Source {
   revision = 0;
-  readonly ready: Promise<void>;
+  ready: Promise<void>;
   readonly #options: WatchCachesOptions;
   readonly #cacheOptions: CacheOptions;
   readonly #log: Log;
@@ -82,6 +82,7 @@ class Hub implements WatchCaches, Source {
       window: { fresh: 75_000, least: 100, most: 102_400, ...options.window },
     };
     this.ready = this.#start();
+    // Who waits for it sees why; a hub without caches has nobody who does.
     this.ready.catch(() => undefined);
   }
 
@@ -124,15 +125,23 @@ class Hub implements WatchCaches, Source {
     await Promise.all([...this.#caches.values()].map((cache) => cache.close()));
   }
 
+  /** Opens the store's watch; tries until the store answers or we are closed. */
   async #start(): Promise<void> {
-    const { store } = this.#options;
-    this.revision = await store.revision();
+    const { store, clock, root = '' } = this.#options;
+    while (!this.#stop.signal.aborted) {
+      try {
+        this.revision = await store.revision();
+        break;
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.code !== 'unavailable') throw error;
+        this.#log.warn('Store does not answer, trying again', { error });
+        await sleep(clock, 1000, this.#stop.signal);
+      }
+    }
     if (this.#stop.signal.aborted) return;
-    const watch = store.watch({ ...prefixRange(this.#options.root ?? ''), startRevision: this.revision + 1, progress: true }, (batch) =>
-      this.#dispatch(batch),
-    );
-    this.#watch = watch;
-    watch.done.catch((error: unknown) => this.#restart(error));
+    const request = { ...prefixRange(root), startRevision: this.revision + 1, progress: true };
+    this.#watch = store.watch(request, (batch) => this.#dispatch(batch));
+    this.#watch.done.catch((error: unknown) => this.#restart(error));
   }
 
   /** The store's watch broke in a way that cannot be resumed: what happened meanwhile is not known, so all caches read anew. */
@@ -142,9 +151,10 @@ class Hub implements WatchCaches, Source {
     const again = async (): Promise<void> => {
       await sleep(this.#options.clock, 1000, this.#stop.signal);
       await this.#start();
-      for (const cache of this.#caches.values()) cache.reload();
     };
-    again().catch((cause: unknown) => this.#restart(cause));
+    this.ready = again();
+    this.ready.catch(() => undefined);
+    for (const cache of this.#caches.values()) cache.reload();
   }
 
   #dispatch({ revision, events }: WatchBatch): void {

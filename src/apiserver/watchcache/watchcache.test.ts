@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { virtualClock } from '#machinery/clock';
 import type { KubeObject } from '#machinery/meta';
 import { StatusError } from '#machinery/status';
-import { memoryStore } from '#store';
-import type { MemoryStore } from '#store';
+import { memoryStore, StoreError } from '#store';
+import type { MemoryStore, Store, WatchBatch } from '#store';
 import type { CacheEvent } from '../contract.ts';
 import { rememberDecoded, watchCaches } from './mod.ts';
 
@@ -220,4 +220,61 @@ test('a cache made later has what others wrote meanwhile; closing one ends its w
   await later.close();
   assert.equal(ended, 1);
   assert.throws(() => later.watch('/registry/secrets/', later.revision, () => undefined), StatusError);
+});
+
+test('on a store behind a network, waiting for a revision asks for progress; a broken watch reads everything anew', async () => {
+  const clock = virtualClock(1_700_000_000_000);
+  const memory = memoryStore({ clock });
+  await put(memory, `${pods}a/one`);
+  // A store whose events come late and whose watch can be broken: as etcd's do.
+  const watches: { deliver(batch: WatchBatch): void; breakOff(error: Error): void }[] = [];
+  let asked = 0;
+  const store: Store = {
+    embedded: false,
+    leases: memory.leases,
+    revision: () => memory.revision(),
+    range: (request) => memory.range(request),
+    txn: (request) => memory.txn(request),
+    compact: (revision) => memory.compact(revision),
+    compactRevision: () => memory.compactRevision(),
+    watch(_request, sink) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      watches.push({ deliver: sink, breakOff: reject });
+      return { done: promise, cancel: resolve, progress: () => void asked++ };
+    },
+    close: () => memory.close(),
+    [Symbol.asyncDispose]: () => memory.close(),
+  };
+  const caches = watchCaches({ store, clock, freeze: true });
+  const cache = caches.cache(pods, decode);
+  await cache.synced;
+  const { revision } = await put(memory, '/registry/secrets/a/s');
+  const waiting = cache.waitFor(revision);
+  await clock.advance(250);
+  assert.equal(asked, 3, 'now, and every tenth of a second');
+  watches[0]!.deliver({ revision, events: [] });
+  await waiting;
+  await clock.advance(1000);
+  assert.equal(asked, 3);
+  let ended = 0;
+  cache.watch(
+    pods,
+    revision,
+    () => undefined,
+    () => ended++,
+  );
+  await put(memory, `${pods}a/two`);
+  await remove(memory, `${pods}a/one`);
+  watches[0]!.breakOff(new StoreError('compacted', 'gone'));
+  await clock.advance(1000);
+  await clock.advance(0);
+  assert.equal(ended, 1);
+  assert.deepEqual(
+    cache.list(pods).items.map((item) => item.key),
+    [`${pods}a/two`],
+  );
+  assert.equal(cache.revision, 5);
+  await caches.close();
+  await memory.close();
+  assert.equal(clock.pending, 0);
 });
