@@ -171,7 +171,12 @@ export class PodRuntime {
     };
     for (const container of actions.ephemeralToStart) await start(container);
     for (const container of actions.initToStart) if (!(await start(container)) && !isSidecar(container)) return failures;
-    if (actions.toResize.length) await this.#options.resize?.(pod, actions);
+    if (failures.length === 0 && actions.initToStart.some((container) => isSidecar(container) && !container.startupProbe)) {
+      // A sidecar that has started lets the next container start, and nothing else would look again: its state is as it was expected.
+      await cache.refresh(pod);
+      return this.sync(input);
+    }
+    if (actions.toResize.length || actions.resizePod) await this.#options.resize?.(pod, actions);
     for (const container of actions.toStart) await start(container);
     await this.#prune(pod);
     return failures;
@@ -201,7 +206,8 @@ export class PodRuntime {
 
     const last = state.containers.find(({ name, state: now }) => name === container.name && now === 'exited');
     if (last) {
-      const key = `${uid}/${container.name}`;
+      // Other resources are another attempt.
+      const key = `${uid}/${container.name}/${JSON.stringify(container.resources ?? {})}`;
       const wait = this.#backOff.remainingSince(key, last.finishedAt);
       if (wait > 0) {
         tell('Warning', 'BackOff', `Back-off restarting failed container ${container.name} in pod ${formatPod(pod)}`);
