@@ -29,6 +29,10 @@ export interface ControllerOptions {
   /** PEM of the cluster's CA, published as kube-root-ca.crt and used to sign certificates. */
   rootCa: string;
   signer?: { certificate: string; key: string };
+  /** Milliseconds that signed certificates are good for at most. Default one year. */
+  signingDuration?: number;
+  /** PEM of the key that signs service-account tokens; without it token secrets are not filled. */
+  serviceAccountKey?: string;
   nodeMonitorPeriod: number;
   nodeMonitorGracePeriod: number;
   terminatedPodThreshold: number;

@@ -1,4 +1,8 @@
 import type { ControllerFactory } from './contract.ts';
+import { bootstrapSignerController, tokenCleanerController } from './bootstrap/bootstrap.ts';
+import { rootCaCertificatePublisherController } from './certificates/root-ca-publisher.ts';
+import { certificateApprovingController, certificateCleanerController, certificateSigningController } from './certificates/signing.ts';
+import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
 import { cronJobController } from './cronjob/cron-job.ts';
 import { daemonSetController } from './daemonset/daemon-set.ts';
 import { deploymentController } from './deployment/deployment.ts';
@@ -16,8 +20,11 @@ import { ttlController } from './node/ttl.ts';
 import { podGarbageCollectorController } from './pod-gc.ts';
 import { replicaSetController } from './replica-set.ts';
 import { replicationControllerController } from './replication-controller.ts';
-import { rootCaCertificatePublisherController } from './root-ca-certificate-publisher.ts';
-import { serviceAccountController } from './service-account.ts';
+import { resourceQuotaController } from './resource-quota/resource-quota.ts';
+import { legacyTokenCleanerController } from './service-account/legacy-token-cleaner.ts';
+import { serviceAccountController } from './service-account/service-account.ts';
+import { serviceAccountTokenController } from './service-account/tokens.ts';
+import { serviceCidrController } from './service-cidr.ts';
 import { statefulSetController } from './statefulset/stateful-set.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 import { claimProtectionController, volumeProtectionController } from './volume/protection.ts';
@@ -48,6 +55,16 @@ export const controllers: readonly ControllerFactory[] = [
   claimProtectionController,
   volumeProtectionController,
   podGarbageCollectorController,
+  resourceQuotaController,
+  clusterRoleAggregationController,
+  certificateApprovingController,
+  certificateSigningController,
+  certificateCleanerController,
+  serviceAccountTokenController,
+  legacyTokenCleanerController,
+  bootstrapSignerController,
+  tokenCleanerController,
+  serviceCidrController,
   namespaceController,
   garbageCollectorController,
 ];

@@ -11,8 +11,8 @@ import {
 } from '#api';
 import type { KubeObject, OwnerReference } from '#machinery/meta';
 import { namespaceController } from '../namespace.ts';
-import { rootCaCertificatePublisherController } from '../root-ca-certificate-publisher.ts';
-import { serviceAccountController } from '../service-account.ts';
+import { rootCaCertificatePublisherController } from '../certificates/root-ca-publisher.ts';
+import { serviceAccountController } from '../service-account/service-account.ts';
 import type { FakeApi } from '../testing/fake-api.ts';
 import { harness } from '../testing/harness.ts';
 import { garbageCollectorController } from './garbage-collector.ts';

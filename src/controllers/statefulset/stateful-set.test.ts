@@ -125,7 +125,7 @@ test('going back to an old template uses its revision again', async () => {
     h.api
       .list(ControllerRevisionKind)
       .map(({ revision }) => revision)
-      .toSorted(),
+      .toSorted((a, b) => a - b),
     [2, 3],
   );
 });

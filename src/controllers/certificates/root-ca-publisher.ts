@@ -1,9 +1,9 @@
 import { ConfigMap as ConfigMapKind, Namespace as NamespaceKind } from '#api';
 import { equal } from '#machinery/meta';
 import { isAlreadyExists, isNotFound } from '#machinery/status';
-import type { ControllerFactory } from './contract.ts';
-import { source } from './contract.ts';
-import { isNamespaceTerminating } from './pod-control.ts';
+import type { ControllerFactory } from '../contract.ts';
+import { source } from '../contract.ts';
+import { isNamespaceTerminating } from '../pod-control.ts';
 
 const name = 'kube-root-ca.crt';
 const descriptionAnnotation = 'kubernetes.io/description';

@@ -1,8 +1,8 @@
 import { Namespace as NamespaceKind, ServiceAccount as ServiceAccountKind } from '#api';
 import { isAlreadyExists } from '#machinery/status';
-import type { ControllerFactory } from './contract.ts';
-import { source } from './contract.ts';
-import { isNamespaceTerminating } from './pod-control.ts';
+import type { ControllerFactory } from '../contract.ts';
+import { source } from '../contract.ts';
+import { isNamespaceTerminating } from '../pod-control.ts';
 
 /** Gives every namespace its service account "default". upstream: pkg/controller/serviceaccount/serviceaccounts_controller.go. */
 export const serviceAccountController: ControllerFactory = () => ({
