@@ -87,6 +87,8 @@ export class ResourceCache implements WatchCache {
 
   listAt(prefix: string, revision: number): { items: CachedObject[]; revision: number } | undefined {
     if (this.#backlog || revision > this.revision || revision < this.#window.start) return undefined;
+    // What the store has compacted has expired, even where we could still tell (upstream: watchCache.Compact).
+    if (revision < this.#options.store.compactRevision()) return undefined;
     // The oldest change after `revision` says what was there at `revision`.
     const before = new Map<string, CachedObject | undefined>();
     for (const event of this.#window.after(revision)) {

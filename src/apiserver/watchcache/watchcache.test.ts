@@ -69,6 +69,9 @@ test('list() is in key order, by prefix, and stays as it was', async () => {
   assert.equal(past.items[1]!.revision, 4);
   assert.equal(cache.listAt(pods, 1), undefined);
   assert.equal(cache.listAt(pods, 99), undefined);
+  await store.compact(6);
+  assert.equal(cache.listAt(pods, 5), undefined);
+  assert.equal(cache.listAt(pods, 6)?.items.length, 3);
 });
 
 test('bytes() are the JSON with the resourceVersion, made once, whether the writer handed its object over or not', async () => {
