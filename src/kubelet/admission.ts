@@ -74,7 +74,8 @@ const reasons: Record<string, string> = {
 };
 const isExtended = (name: string): boolean => name.includes('/') && !name.startsWith('kubernetes.io/') && !name.startsWith('requests.');
 
-function fits(pod: Pod, { node, others }: AdmissionFacts): Rejection | undefined {
+/** Whether the node's resources suffice beside the other pods. */
+export function fits(pod: Pod, { node, others }: Pick<AdmissionFacts, 'node' | 'others'>): Rejection | undefined {
   const allocatable = node.status?.allocatable as Record<string, string> | undefined;
   if (!allocatable) return undefined;
   const lacking = (name: string, requested: number, used: number, capacity: number): Rejection => ({

@@ -1,14 +1,16 @@
 import { readFile } from 'node:fs/promises';
-import type { Node, Pod, PodStatus, ResourceRequirements } from '#api';
+import type { Node, Pod, PodStatus } from '#api';
 import { Node as NodeKind, Pod as PodKind, RuntimeClass, Service } from '#api';
 import { informersOver } from '#client';
 import type { Context, Running } from '#machinery/lifecycle';
 import { Disposables, running } from '#machinery/lifecycle';
 import { equal } from '#machinery/meta';
 import { milliValue, value } from '#machinery/quantity';
-import { failure, notFound } from '#machinery/status';
-import { admit } from './admission.ts';
-import type { FoundContainer, Kubelet, KubeletApi, KubeletOptions } from './contract.ts';
+import { admit, fits } from './admission.ts';
+import type { Kubelet, KubeletApi, KubeletOptions } from './contract.ts';
+import { Housekeeping } from './housekeeping.ts';
+import { kubeletApi } from './kubelet-api.ts';
+import { MirrorPods } from './mirror-pods.ts';
 import { NodeLease } from './node/lease.ts';
 import type { Machine } from './node/machine.ts';
 import { filesystemUse, readMachine } from './node/machine.ts';
@@ -16,22 +18,24 @@ import type { NodeResources } from './node/resources.ts';
 import { nodeResources } from './node/resources.ts';
 import { NodeStatusReporter } from './node/status.ts';
 import { Pleg } from './pleg.ts';
+import type { PodActions } from './pod-runtime/actions.ts';
 import { PodCache } from './pod-runtime/cache.ts';
 import type { ResolverSettings } from './pod-runtime/dns.ts';
 import { ImageManager } from './pod-runtime/images.ts';
 import { PodRuntime } from './pod-runtime/manager.ts';
-import { containerLogDirectory } from './pod-runtime/paths.ts';
 import type { RuntimePod } from './pod-runtime/runtime-pod.ts';
-import { sandboxReady } from './pod-runtime/runtime-pod.ts';
 import { PodSync } from './pod-sync.ts';
 import { PodWorkers } from './pod-workers.ts';
-import { conditionOf, formatPod, isTerminalPhase, nameOf, namespaceOf, specOf, uidOf } from './pod-spec.ts';
+import { conditionOf, formatPod, isMirrorPod, isStaticPod, isTerminalPhase, specOf, uidOf } from './pod-spec.ts';
 import { ProbeManager } from './prober/manager.ts';
 import type { Cgroups } from './resources/cgroups.ts';
 import { kernelCgroups, noCgroups } from './resources/cgroups.ts';
+import { Resizes, actuateResize } from './resources/resize.ts';
 import { isKubeletCondition } from './status/conditions.ts';
 import { StatusManager } from './status/manager.ts';
 import { podStatus } from './status/pod-status.ts';
+import { StaticPods } from './static-pods.ts';
+import { Stats } from './stats.ts';
 import { VolumeManager } from './volumes/manager.ts';
 import { noMounter, systemMounter } from './volumes/mounter.ts';
 import { ReferencedObjects } from './volumes/objects.ts';
@@ -60,7 +64,7 @@ class KubeletInstance {
   readonly #disposables = new Disposables();
   readonly #pods = new Map<string, Pod>();
   readonly #reasons = new Map<string, { reason: string; message: string }>();
-  readonly #actuated = new Map<string, ResourceRequirements>();
+  readonly #resizes: Resizes;
   readonly #dirty = new Set<string>();
   readonly #machine: Machine;
   readonly #cache: PodCache;
@@ -73,6 +77,9 @@ class KubeletInstance {
   readonly #workers: PodWorkers;
   readonly #pleg: Pleg;
   readonly #node: NodeStatusReporter;
+  readonly #stats: Stats;
+  readonly #housekeeping: Housekeeping;
+  readonly #mirrors: MirrorPods;
   readonly #stopping = new AbortController();
   #cgroups: Cgroups = noCgroups;
   #resources: NodeResources = { capacity: {}, allocatable: {} };
@@ -96,7 +103,10 @@ class KubeletInstance {
       clock,
       log,
       couldHaveRunningContainers: (uid) => this.#workers.couldHaveRunningContainers(uid),
-      apiPod: (uid) => this.#pods.get(uid),
+      apiPod: (uid) => {
+        const pod = this.#pods.get(uid);
+        return pod && isStaticPod(pod) ? this.#mirrors.mirrorOf(pod) : pod;
+      },
     });
     this.#probes = new ProbeManager({ runtime, clock, random, log, events, startedAt: clock.now() }, (uid, type, result) => {
       this.#refreshSoon(uid);
@@ -108,6 +118,7 @@ class KubeletInstance {
       memoryBytes: value(this.#resources.allocatable['memory']),
       ephemeralStorageBytes: value(this.#resources.allocatable['ephemeral-storage']),
     });
+    this.#resizes = new Resizes({ clock, events, allocatable, unfit: (pod) => this.#unfit(pod) });
     this.#volumes = new VolumeManager(
       {
         client,
@@ -148,6 +159,7 @@ class KubeletInstance {
       facts: {
         liveness: (id) => this.#probes.result(id, 'liveness'),
         startup: (id) => this.#probes.result(id, 'startup'),
+        resize: (pod, container, current) => this.#resizes.compare(pod, container, current),
       },
       rootDirectory: options.rootDirectory,
       podLogsDirectory: options.podLogsDirectory,
@@ -179,7 +191,8 @@ class KubeletInstance {
         else this.#reasons.delete(key);
         this.#refreshSoon(uidOf(pod));
       },
-      actuated: (pod, container) => this.#actuated.set(`${uidOf(pod)}/${container.name}`, container.resources ?? {}),
+      actuated: (pod, container) => this.#resizes.setActuated(pod, container),
+      resize: (pod, actions) => this.#resize(pod, actions),
       isTerminating: (uid) => this.#workers.isTerminating(uid),
     });
     const sync = new PodSync({
@@ -202,6 +215,10 @@ class KubeletInstance {
       setStatus: (pod, status) => this.#setStatus(pod, status),
       networkProblem: () => this.#network,
       isKnown: (uid) => this.#pods.has(uid),
+      beforeStart: (pod) => {
+        if (isStaticPod(pod)) void this.#mirrors.ensure(pod);
+      },
+      resizeProgress: (pod, state) => this.#resizes.progress(pod, state),
       forgotten: (pod) => this.#forgotten(uidOf(pod)),
     });
     this.#workers = new PodWorkers(sync, { clock, random, log });
@@ -223,12 +240,46 @@ class KubeletInstance {
       log,
       machine: this.#machine,
       resources: () => this.#resources,
-      pressure: () => ({ memory: false, disk: false, pid: false }),
+      pressure: () => this.#housekeeping.pressure,
       runtimeState: ({ network, message }) => {
         this.#network = network ? '' : message;
       },
     });
-    this.api = this.#makeApi();
+    this.#stats = new Stats({
+      nodeName: options.nodeName,
+      runtime,
+      clock,
+      machine: this.#machine,
+      rootDirectory: options.rootDirectory,
+      podLogsDirectory: options.podLogsDirectory,
+      simulated,
+      startedAt: clock.now(),
+      pods: () => [...this.#pods.values()],
+      state: (uid) => this.#cache.peek(uid),
+      volumes: (uid) => this.#volumes.mounted(uid),
+    });
+    this.#housekeeping = new Housekeeping({
+      options,
+      context,
+      machine: this.#machine,
+      stats: this.#stats,
+      images: this.#images,
+      pods: () => this.#workers.active(),
+      running: () => this.#runningContainers(),
+      evict: (pod, message) => this.#evict(pod, message),
+      node: () => this.#node.node,
+      imagesChanged: () => this.#node.imagesChanged(),
+      pressureChanged: () => this.#node.poke(),
+    });
+    this.#mirrors = new MirrorPods({ client, log, nodeName: options.nodeName, nodeUid: () => this.#node.uid });
+    this.api = kubeletApi({
+      options,
+      cache: this.#cache,
+      stats: this.#stats,
+      pods: () => [...this.#pods.values()].map((pod) => this.#withStatus(pod)),
+      conditions: () => this.#node.conditions(),
+      healthy: () => this.#synced && this.#pleg.healthy,
+    });
   }
 
   async start(): Promise<Running> {
@@ -270,8 +321,11 @@ class KubeletInstance {
         deleted: (pod) => this.#deleted(pod),
       });
       this.#synced = true;
+      await this.#startStaticPods();
       await this.#cleanOrphans();
       this.#pleg.start();
+      this.#housekeeping.start();
+      disposables.add(() => this.#housekeeping.stop());
       if (this.#options.server) {
         const server = await this.#options.server(this.api, this.#context);
         disposables.add(() => server.stop());
@@ -326,13 +380,16 @@ class KubeletInstance {
 
   #added(pod: Pod): void {
     const uid = uidOf(pod);
+    if (isMirrorPod(pod)) return this.#mirrorChanged(pod);
     this.#pods.set(uid, pod);
     this.#statuses.observe(pod);
+    this.#housekeeping.poke();
     const state = this.#cache.peek(uid);
     if (!state) this.#cache.begin(pod);
     const isNew = !state && !isTerminalPhase(pod.status?.phase) && pod.metadata?.deletionTimestamp === undefined;
     if (isNew && !this.#workers.phase(uid) && !this.#admit(pod)) return;
-    this.#workers.update(pod);
+    this.#resizes.begin(pod);
+    this.#workers.update(this.#resizes.allocated(pod));
     this.#pleg.poke();
   }
 
@@ -343,6 +400,7 @@ class KubeletInstance {
       this.#added(pod);
       return;
     }
+    if (isMirrorPod(pod)) return this.#mirrorChanged(pod);
     this.#pods.set(uid, pod);
     this.#statuses.observe(pod);
     const same =
@@ -351,8 +409,11 @@ class KubeletInstance {
       equal(pod.spec, old.spec) &&
       equal(pod.metadata?.labels, old.metadata?.labels) &&
       equal(pod.metadata?.annotations, old.metadata?.annotations);
-    if (!same) this.#workers.update(pod);
-    else if (this.#gatesChanged(pod, old)) this.#refreshSoon(uid);
+    if (!same) {
+      this.#resizes.consider(pod);
+      this.#workers.update(this.#resizes.allocated(pod));
+      this.#retryResizes();
+    } else if (this.#gatesChanged(pod, old)) this.#refreshSoon(uid);
   }
 
   /** Conditions that others keep may decide whether the pod is ready. */
@@ -365,8 +426,47 @@ class KubeletInstance {
 
   #deleted(pod: Pod): void {
     const uid = uidOf(pod);
+    if (isMirrorPod(pod)) return this.#mirrors.observeDeleted(pod);
     this.#pods.delete(uid);
     this.#workers.remove(pod);
+  }
+
+  #mirrorChanged(mirror: Pod): void {
+    this.#mirrors.observe(mirror);
+    const pod = this.#mirrors.staticOf(mirror);
+    if (pod) this.#statuses.observe(mirror, uidOf(pod));
+  }
+
+  async #startStaticPods(): Promise<void> {
+    const { staticPodPath, nodeName } = this.#options;
+    if (!staticPodPath) return;
+    const { clock, log } = this.#context;
+    const source = new StaticPods({ directory: staticPodPath, nodeName, clock, log, changed: (pods) => this.#staticPodsChanged(pods) });
+    this.#disposables.add(() => source.stop());
+    await source.start();
+  }
+
+  /** A changed file is another pod: it has another uid. */
+  #staticPodsChanged(pods: Pod[]): void {
+    const wanted = new Set(pods.map(uidOf));
+    for (const [uid, pod] of this.#pods)
+      if (isStaticPod(pod) && !wanted.has(uid)) {
+        void this.#mirrors.forget(pod);
+        this.#deleted(pod);
+      }
+    for (const pod of pods) {
+      this.#mirrors.add(pod);
+      if (!this.#pods.has(uidOf(pod))) this.#added(pod);
+    }
+  }
+
+  #evict(pod: Pod, message: string): void {
+    this.#options.events.event(pod, 'Warning', 'Evicted', message);
+    this.#workers.terminate(uidOf(pod), { gracePeriod: 1, evict: { reason: 'Evicted', message, disruption: true } });
+  }
+
+  #runningContainers(): { id: string; logPath: string }[] {
+    return this.#cache.uids().flatMap((uid) => this.#cache.peek(uid)!.containers.filter(({ state }) => state === 'running'));
   }
 
   #admit(pod: Pod): boolean {
@@ -377,7 +477,7 @@ class KubeletInstance {
       node: node.status?.allocatable ? node : { ...node, status: { ...node.status, allocatable: this.#resources.allocatable } },
       others,
       allowedUnsafeSysctls: this.#options.allowedUnsafeSysctls ?? [],
-      pressure: { memory: false, disk: false, pid: false },
+      pressure: this.#housekeeping.pressure,
       simulated: this.#simulated,
     });
     if (!rejection) return true;
@@ -428,7 +528,42 @@ class KubeletInstance {
   }
 
   #forgotten(uid: string): void {
-    for (const map of [this.#reasons, this.#actuated]) for (const key of map.keys()) if (key.startsWith(`${uid}/`)) map.delete(key);
+    for (const key of this.#reasons.keys()) if (key.startsWith(`${uid}/`)) this.#reasons.delete(key);
+    this.#resizes.forget(uid);
+    this.#retryResizes();
+  }
+
+  // In-place resize.
+
+  async #resize(pod: Pod, actions: PodActions): Promise<void> {
+    try {
+      await actuateResize(pod, actions.toResize, this.#resizes, {
+        updatePod: (of) => this.#cgroups.update(of),
+        updateContainer: (of, container, id) => this.#runtime.update(of, container, id),
+        memoryInUse: async (id) => {
+          const { stats } = await this.#options.runtime.runtime.containerStats({ containerId: id });
+          return stats?.memory?.usageBytes?.value ?? stats?.memory?.workingSetBytes?.value;
+        },
+      });
+      for (const { id } of actions.toResize) await this.#cache.containerChanged(pod, id);
+    } catch (error) {
+      this.#resizes.failed(pod, (error as Error).message);
+      throw error;
+    }
+  }
+
+  /** Why the pod would not fit beside the others; undefined where it does. */
+  #unfit(pod: Pod): string | undefined {
+    const node = this.#node.node;
+    const others = this.#workers.active().filter((other) => uidOf(other) !== uidOf(pod));
+    return node && fits(pod, { node, others })?.message;
+  }
+
+  #retryResizes(): void {
+    for (const uid of this.#resizes.deferred()) {
+      const pod = this.#pods.get(uid);
+      if (pod && this.#resizes.consider(pod)) this.#workers.update(this.#resizes.allocated(pod));
+    }
   }
 
   // Statuses.
@@ -436,11 +571,12 @@ class KubeletInstance {
   #makeStatus(pod: Pod, state: RuntimePod, terminal: boolean): PodStatus {
     const old = this.#statuses.get(uidOf(pod)) ?? pod.status ?? {};
     const status = podStatus({
-      pod: this.#pods.get(uidOf(pod)) ?? pod,
+      pod: this.#resizes.allocated(this.#pods.get(uidOf(pod)) ?? pod),
       runtime: state,
       runtimeName: this.#options.runtime.name,
       reasons: this.#reasons,
-      actuated: (uid, container) => this.#actuated.get(`${uid}/${container}`),
+      actuated: (uid, container) => this.#resizes.actuated(uid, container),
+      resizeConditions: this.#resizes.conditions(uidOf(pod)),
       recursiveReadOnly: this.#node.recursiveReadOnly(''),
       old,
       terminal,
@@ -474,45 +610,6 @@ class KubeletInstance {
   }
 
   // What the server asks.
-
-  #makeApi(): KubeletApi {
-    const options = this.#options;
-    const find = (namespace: string, name: string, uid?: string): Pod => {
-      for (const pod of this.#pods.values())
-        if (nameOf(pod) === name && namespaceOf(pod) === namespace && (!uid || uidOf(pod) === uid)) return this.#withStatus(pod);
-      throw notFound({ group: '', resource: 'pods' }, name);
-    };
-    return {
-      nodeName: options.nodeName,
-      runtime: options.runtime,
-      podLogsDirectory: options.podLogsDirectory,
-      pods: () => [...this.#pods.values()].map((pod) => this.#withStatus(pod)),
-      pod: (namespace, name, uid) => {
-        try {
-          return find(namespace, name, uid);
-        } catch {
-          return undefined;
-        }
-      },
-      findContainer: async (namespace, name, container, { uid, previous = false } = {}): Promise<FoundContainer> => {
-        const pod = find(namespace, name, uid);
-        const state = await this.#cache.get(pod);
-        const found = state.containers.filter((item) => item.name === container)[previous ? 1 : 0];
-        if (!found) throw failure(404, 'NotFound', `container not found ("${container}")`);
-        return { pod, name: container, id: found.id, state: found.state, logPath: found.logPath };
-      },
-      findSandbox: async (namespace, name, uid) => {
-        const state = await this.#cache.get(find(namespace, name, uid));
-        const sandbox = state.sandboxes.find(sandboxReady);
-        if (!sandbox?.id) throw failure(404, 'NotFound', `pod not found ("${name}_${namespace}")`);
-        return sandbox.id;
-      },
-      logDirectory: (pod, container) => containerLogDirectory(options.podLogsDirectory, pod, container),
-      statsSummary: () => Promise.resolve({}),
-      conditions: () => this.#node.conditions(),
-      healthy: () => this.#synced && this.#pleg.healthy,
-    };
-  }
 
   #withStatus(pod: Pod): Pod {
     const status = this.#statuses.get(uidOf(pod));

@@ -36,6 +36,8 @@ export interface PodSyncOptions {
   /** The kubelet knows the pod from the API (or a file), not from the runtime alone. */
   isKnown(uid: string): boolean;
   forgotten(pod: Pod): void;
+  /** Before a look: an in-place resize may go on, or be done. */
+  resizeProgress(pod: Pod, runtime: RuntimePod): void;
   /** Static pods need an object in the API that stands for them. */
   beforeStart?(pod: Pod): void;
 }
@@ -54,6 +56,7 @@ export class PodSync implements PodSyncer {
   async sync(pod: Pod, signal: AbortSignal): Promise<SyncOutcome> {
     const { cache, cgroups, clock, events, objects, probes, runtime, volumes } = this.#options;
     const uid = uidOf(pod);
+    this.#options.resizeProgress(pod, await cache.get(pod));
     const status = this.#look(pod, await cache.get(pod));
     if (isTerminalPhase(status.phase)) return { terminal: true };
 
@@ -76,6 +79,7 @@ export class PodSync implements PodSyncer {
     probes.add(pod);
     const failures = await runtime.sync({ pod, volumes: mounted, pullSecrets, signal });
 
+    this.#options.resizeProgress(pod, await cache.get(pod));
     const after = this.#look(pod, await cache.get(pod));
     if (isTerminalPhase(after.phase)) return { terminal: true };
     const waits = failures.map(({ error }) => error.retryAfter ?? otherRetry);

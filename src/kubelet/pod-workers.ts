@@ -8,7 +8,7 @@ export interface Termination {
   /** Seconds the containers get. */
   gracePeriod: number;
   /** Set where the node ends the pod: what its status shall say. */
-  evict?: { reason: string; message: string } | undefined;
+  evict?: { reason: string; message: string; disruption?: boolean } | undefined;
 }
 
 export interface SyncOutcome {

@@ -36,6 +36,8 @@ export interface PodActions {
   toKill: ContainerToKill[];
   /** Running containers whose resources are to change in place. */
   toResize: ResizeRequest[];
+  /** A container restarts with other resources, so the pod's own change too. */
+  resizePod: boolean;
 }
 
 /** What the probes and the record of resources say of a container. */
@@ -123,6 +125,7 @@ function initActions(pod: Pod, runtime: RuntimePod, facts: ActionFacts, actions:
           else if (resize === 'restart') {
             kill(container, status, `Container ${container.name} resize requires restart`, '');
             start.push(index);
+            actions.resizePod = true;
           }
         }
         break;
@@ -158,6 +161,7 @@ export function computePodActions(pod: Pod, runtime: RuntimePod, facts: ActionFa
     ephemeralToStart: [],
     toKill: [],
     toResize: [],
+    resizePod: false,
   };
   const restartsOnFailure = specOf(pod).restartPolicy !== 'Never';
 
@@ -223,8 +227,10 @@ export function computePodActions(pod: Pod, runtime: RuntimePod, facts: ActionFa
         kept++;
         continue;
       }
-      message = `Container ${container.name} resize requires restart`;
-      restart = true;
+      actions.resizePod = true;
+      actions.toStart.push(container);
+      actions.toKill.push({ id: status.id, container, message: `Container ${container.name} resize requires restart`, reason: '' });
+      continue;
     }
     if (restart) {
       message = `${message}, will be restarted`;

@@ -12,7 +12,13 @@ export type PodName = Pick<RuntimePod, 'uid' | 'name' | 'namespace'>;
 
 export const podName = (pod: Pod): PodName => ({ uid: uidOf(pod), name: nameOf(pod), namespace: namespaceOf(pod) });
 
-const byAge = <T extends { createdAt?: number }>(list: T[]): T[] => list.toSorted((a, b) => (b.createdAt ?? 0) - (a.createdAt ?? 0));
+/** Newest first; of two made in one moment the later attempt. */
+const byAge = <T extends { createdAt?: number; restartCount?: number; metadata?: { attempt?: number } }>(list: T[]): T[] =>
+  list.toSorted(
+    (a, b) =>
+      (b.createdAt ?? 0) - (a.createdAt ?? 0) ||
+      (b.restartCount ?? b.metadata?.attempt ?? 0) - (a.restartCount ?? a.metadata?.attempt ?? 0),
+  );
 
 /**
  * What the runtime last said of each pod. Our own changes are taken in with one question each instead of a new look at everything.

@@ -126,7 +126,8 @@ function shownStatus(
   const status: ContainerStatus = {
     name: container.name,
     restartCount: state.terminated?.reason === 'ContainerStatusUnknown' ? (old?.restartCount ?? 0) + 1 : container.restartCount,
-    image: container.image,
+    // Some runtimes only know the image they were told to run by its digest.
+    image: container.image.startsWith('sha256:') ? (spec?.image ?? container.image) : container.image,
     imageID: container.imageRef,
     containerID: id,
     ready: false,

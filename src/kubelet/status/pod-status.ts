@@ -17,7 +17,7 @@ export interface PodStatusSource extends StatusSource {
   /** Sets ready and started from the probes' results. Changes the statuses it is given. */
   applyProbes(pod: Pod, status: PodStatus): void;
   /** The node must get rid of the pod: active deadline, eviction. */
-  evict?: { reason: string; message: string } | undefined;
+  evict?: { reason: string; message: string; disruption?: boolean } | undefined;
   /** PodResizePending, PodResizeInProgress. */
   resizeConditions?: PodCondition[];
 }
@@ -50,10 +50,9 @@ export function podStatus(source: PodStatusSource): PodStatus {
   // Started counts for the phase, so it must be known before; the probes look again once the phase is.
   source.applyProbes(pod, status);
   status.phase = podPhase(pod, [...main, ...init], source.terminal, anyMain);
-  if (!isTerminalPhase(status.phase)) {
-    if (isTerminalPhase(old.phase)) status.phase = old.phase!;
-    else if (isTerminalPhase(pod.status?.phase)) status.phase = pod.status!.phase!;
-  }
+  // A final phase is never taken back, nor changed for the other one.
+  if (isTerminalPhase(old.phase)) status.phase = old.phase!;
+  else if (isTerminalPhase(pod.status?.phase)) status.phase = pod.status!.phase!;
   if (status.phase === old.phase) {
     const reason = old.reason || pod.status?.reason;
     const message = old.message || pod.status?.message;
@@ -71,6 +70,10 @@ export function podStatus(source: PodStatusSource): PodStatus {
   conditions.push(...(source.resizeConditions ?? []));
   const disruption = conditionOf(old.conditions, 'DisruptionTarget');
   if (disruption && !conditionOf(conditions, 'DisruptionTarget')) conditions.push(disruption);
+  if (source.evict?.disruption && !conditionOf(conditions, 'DisruptionTarget'))
+    conditions.push(
+      makeCondition(pod, 'DisruptionTarget', { status: 'True', reason: 'TerminationByKubelet', message: source.evict.message }),
+    );
   conditions.push(makeCondition(pod, 'PodReadyToStartContainers', { status: sandboxChange(pod, runtime).needed ? 'False' : 'True' }));
   const all: ContainerStatus[] = [...init, ...main];
   conditions.push(makeCondition(pod, 'Initialized', podInitialized(pod, all, status.phase)));

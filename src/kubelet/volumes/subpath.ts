@@ -28,7 +28,8 @@ async function resolved(volume: string, subpath: string): Promise<{ base: string
   const real = await realpath(whole).catch(() => undefined);
   if (real === undefined) return { base, inside: path.relative(base, whole) };
   const inside = path.relative(base, real);
-  if (inside === '..' || inside.startsWith('../') || path.isAbsolute(inside)) throw new Error(`subpath "${whole}" not within volume path "${volume}"`);
+  if (inside === '..' || inside.startsWith('../') || path.isAbsolute(inside))
+    throw new Error(`subpath "${whole}" not within volume path "${volume}"`);
   return { base, inside };
 }
 
