@@ -106,15 +106,15 @@ export class SortedMap<V> {
     let at = Math.max(0, this.#chunkOf(from));
     const first = this.#chunks[at];
     if (!first) return [];
-    const parts: V[][] = [];
+    const found: V[] = [];
     let index = lowerBound(first.keys, from);
     for (; at < this.#chunks.length; at++, index = 0) {
       const { keys, values } = this.#chunks[at]!;
       const stop = end === undefined || keys[keys.length - 1]! < end ? keys.length : lowerBound(keys, end);
-      parts.push(values.slice(index, stop));
+      for (; index < stop; index++) found.push(values[index]!);
       if (stop < keys.length) break;
     }
-    return parts.length === 1 ? parts[0]! : ([] as V[]).concat(...parts);
+    return found;
   }
 
   /** The last chunk whose first key is not after `key`; -1 where there is none. */
