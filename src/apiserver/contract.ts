@@ -76,6 +76,8 @@ export interface AdmissionAttributes {
   options: Record<string, unknown>;
   dryRun: boolean;
   user: UserInfo;
+  /** The resource it is stored as; absent for endpoints and streams. What others wrote into `object` is conformed to it. */
+  served?: ServedResource;
   warn(text: string): void;
   annotate(key: string, value: string): void;
 }
@@ -86,6 +88,8 @@ export interface AdmissionPlugin {
   handles(attributes: AdmissionAttributes): boolean;
   admit?(attributes: AdmissionAttributes): void | Promise<void>;
   validate?(attributes: AdmissionAttributes): void | Promise<void>;
+  /** Lets go of connections and timers; at the server's stop. */
+  close?(): void;
 }
 
 /** What admission plugins, authorizers and special registries are made from. */

@@ -77,7 +77,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   for (const make of options.hooks ?? []) table.addHooks(make(withRegistry));
   for (const make of options.endpoints ?? []) table.addEndpoint(make(withRegistry));
   for (const handler of options.streams?.({ ...dependencies, table }) ?? []) table.addConnect(handler);
-  chain = admissionChain((options.admission ?? []).map((make) => make({ ...dependencies, authorizer: theAuthorizer() })));
+  const plugins = (options.admission ?? []).map((make) => make({ ...dependencies, authorizer: theAuthorizer() }));
+  disposables.add(() => plugins.forEach((plugin) => plugin.close?.()));
+  chain = admissionChain(plugins);
 
   const service = options.bootstrap ? options.bootstrap.kubernetesService : undefined;
   const advertised = (): string => (service ? `${service.advertiseAddress}:${service.securePort}` : '');

@@ -499,6 +499,7 @@ export class GenericStorage implements ResourceStorage {
       options: requestOptions(operation, context, options),
       dryRun: context.dryRun,
       user: context.user,
+      served: this.served,
       warn: (text) => context.warn(text),
       annotate: (key, value) => context.annotate(key, value),
     };
