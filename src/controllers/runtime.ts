@@ -7,6 +7,7 @@ import type { Log } from '#machinery/log';
 import type { KubeObject } from '#machinery/meta';
 import { keyOf } from '#machinery/meta';
 import { isConflict } from '#machinery/status';
+import { isNamespaceTerminating } from './pod-control.ts';
 import type { Controller, ControllerContext, ControllerFactory, ControllerOptions, Source } from './contract.ts';
 
 export interface ControllersStart {
@@ -84,6 +85,7 @@ async function startController(start: ControllersStart, controller: Controller, 
         if (!signal.aborted) {
           // Conflicts are the normal course of optimistic writes: the cache is about to catch up.
           if (isConflict(error)) log.debug('Reconciling met a conflict', { key, error });
+          else if (isNamespaceTerminating(error)) log.debug('Nothing can be made in a namespace that is going away', { key });
           else log.warn('Reconciling failed', { key, error, failures: queue.failures(key) + 1 });
           queue.addRateLimited(key);
         }

@@ -51,6 +51,8 @@ class Pool {
 export const nodeIpamController: ControllerFactory = () => {
   let pools: Pool[] = [];
   const seen = new Set<string>();
+  /** Nodes (by uid) that were given ranges: the cache may not show it yet. */
+  const given = new Map<string, string>();
 
   const note = (node: Node): void => {
     const name = node.metadata!.name!;
@@ -101,13 +103,15 @@ export const nodeIpamController: ControllerFactory = () => {
       const node = context.lister(NodeKind).get(key);
       if (!node) {
         if (seen.delete(key)) for (const pool of pools) pool.release(key);
+        given.delete(key);
         return;
       }
       // Nodes that were there before this controller keep what they have.
       if (seen.size === 0) for (const each of context.lister(NodeKind).list()) note(each);
       note(node);
-      if (node.spec?.podCIDRs?.length || node.spec?.podCIDR) return;
+      if (node.spec?.podCIDRs?.length || node.spec?.podCIDR || given.get(key) === node.metadata!.uid) return;
       await allocate(context, node);
+      given.set(key, node.metadata!.uid!);
     },
   };
 };
