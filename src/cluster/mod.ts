@@ -11,3 +11,5 @@ export { requirements, whySimulated } from './requirements.ts';
 export { pathsOf } from './paths.ts';
 export { loadImages } from './images.ts';
 export { runMachine } from './run-machine.ts';
+export { startCluster } from './start-cluster.ts';
+export type { RunningCluster, StartClusterOptions } from './start-cluster.ts';

@@ -246,7 +246,8 @@ function launch(
 
 /** Removes a cluster's data but for its logs. */
 function forget(paths: ClusterPaths): void {
-  for (const entry of readdirSync(paths.state)) if (join(paths.state, entry) !== paths.logs) rmSync(join(paths.state, entry), { recursive: true, force: true });
+  for (const entry of readdirSync(paths.state))
+    if (join(paths.state, entry) !== paths.logs) rmSync(join(paths.state, entry), { recursive: true, force: true });
 }
 
 function lastLines(path: string): string {
