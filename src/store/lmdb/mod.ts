@@ -15,13 +15,15 @@ export interface LmdbStoreOptions extends Omit<MvccOptions, 'random'> {
   /** A directory of the store's own; made where it is not there. */
   path: string;
   random?: Random;
+  /** Default 8 GiB. */
+  quotaBytes?: number;
 }
 
 /** Opens or makes a store. Rejects with StoreError 'corrupt' where the disk does not hold what was written, 'invalid' where another process has it. */
 export async function lmdbStore({ path, ...options }: LmdbStoreOptions): Promise<LmdbStore> {
   const backing = new LmdbBacking(path);
   try {
-    return new LmdbStore({ random: systemRandom, ...options }, backing, await backing.recover());
+    return new LmdbStore({ random: systemRandom, quotaBytes: 8 * 1024 ** 3, ...options }, backing, await backing.recover());
   } catch (error) {
     await backing.abandon();
     throw error;

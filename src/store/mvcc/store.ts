@@ -101,6 +101,8 @@ export class MvccStore implements Store {
   #leaseTimerAt = Infinity;
   #compaction: Promise<void> = Promise.resolve();
   #compacting = false;
+  /** Records that nobody can see any more and that are still on the disk. */
+  #garbage: Record[] = [];
   #closed: Promise<void> | undefined;
 
   constructor(options: MvccOptions, backing?: Backing, recovered?: Recovered) {
@@ -181,6 +183,10 @@ export class MvccStore implements Store {
     await this.#backing?.compact(revision);
     if (revision <= this.#compacted) return;
     this.#compacted = revision;
+    this.#reclaimSoon();
+  }
+
+  #reclaimSoon(): void {
     if (this.#compacting) return;
     this.#compacting = true;
     this.#compaction = this.#reclaim();
@@ -248,9 +254,8 @@ export class MvccStore implements Store {
       if (version > 0) this.#table.attach(lease, key);
     }
     // A compaction that was cut short by the end of the process is finished here.
-    const dropped = [...superseded].flatMap((key) => this.#prune(key, compactRevision));
-    if (dropped.length > 0) this.#compaction = this.#backing!.drop(dropped);
-    this.#compaction.catch(() => undefined);
+    this.#garbage = [...superseded].flatMap((key) => this.#prune(key, compactRevision));
+    if (this.#garbage.length > 0) this.#reclaimSoon();
     this.#armLeases();
   }
 
@@ -387,8 +392,13 @@ export class MvccStore implements Store {
         const steps = this.#history.drop(revision, compactionStep);
         // The changes of the revision itself stay in the history; what they replaced does not.
         const changed = steps.length > 0 ? steps : this.#history.of(revision);
-        const dropped = changed.flatMap((record) => this.#prune(record.key, revision));
-        if (dropped.length > 0) await this.#backing?.drop(dropped);
+        this.#garbage.push(...changed.flatMap((record) => this.#prune(record.key, revision)));
+        if (!this.#backing) this.#garbage = [];
+        // What cannot be dropped stays on the list, for the next compaction.
+        for (let part = this.#garbage.slice(0, compactionStep); part.length > 0; part = this.#garbage.slice(0, compactionStep)) {
+          await this.#backing!.drop(part);
+          this.#garbage.splice(0, part.length);
+        }
         if (steps.length === 0 && revision === this.#compacted) return;
         await new Promise((resolve) => setImmediate(resolve));
       }
