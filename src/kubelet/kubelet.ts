@@ -112,7 +112,9 @@ class KubeletInstance {
       this.#refreshSoon(uid);
       if (type !== 'readiness' && result !== 'unknown') this.#workers.wake(uid);
     });
-    this.#objects = new ReferencedObjects({ client, clock, random, log }, (uid) => this.#workers.wake(uid));
+    this.#objects = new ReferencedObjects({ client, clock, random, log, ...(simulated && { shared: options.informers }) }, (uid) =>
+      this.#workers.wake(uid),
+    );
     const allocatable = (): { cpuMilli: number; memoryBytes: number; ephemeralStorageBytes: number } => ({
       cpuMilli: milliValue(this.#resources.allocatable['cpu']),
       memoryBytes: value(this.#resources.allocatable['memory']),
@@ -207,7 +209,10 @@ class KubeletInstance {
       objects: this.#objects,
       cgroups: {
         ...noCgroups,
-        ensure: (pod) => this.#cgroups.ensure(pod),
+        ensure: async (pod) => {
+          await this.#cgroups.ensure(pod);
+          await this.#cgroups.shareAmong(this.#workers.active());
+        },
         remove: (uid) => this.#cgroups.remove(uid),
       },
       simulated,

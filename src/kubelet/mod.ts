@@ -8,3 +8,4 @@
  */
 export * from './contract.ts';
 export { createKubelet } from './kubelet.ts';
+export { removeCgroups } from './resources/cgroups.ts';

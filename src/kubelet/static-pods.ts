@@ -55,7 +55,7 @@ export class StaticPods {
     const pods: Pod[] = [];
     // Nodes without static pods need not know the API's defaults.
     this.#rules ??= (await import('#api/rules')).rulesFor(PodKind) as KindRules<Pod>;
-    for (const name of (await readdir(directory).catch(() => [])).toSorted()) {
+    for (const name of (await readdir(directory).catch((): string[] => [])).toSorted()) {
       if (name.startsWith('.')) continue;
       const file = path.join(directory, name);
       try {

@@ -84,6 +84,22 @@ export const noCgroups: Cgroups = {
   read: () => Promise.resolve(undefined),
 };
 
+async function removeTree(directory: string): Promise<void> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries) if (entry.isDirectory()) await removeTree(path.join(directory, entry.name));
+  await rmdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+  });
+}
+
+/** Removes a node's cgroups when no pod runs any more: what `root` and all below it are in every tree. */
+export async function removeCgroups(root: string, mount = '/sys/fs/cgroup'): Promise<void> {
+  const group = path.join('/', root, root === '/' ? 'kubepods' : '');
+  const v2 = existsSync(path.join(mount, 'cgroup.controllers'));
+  const trees = v2 ? [mount] : (await readdir(mount)).map((name) => path.join(mount, name));
+  await Promise.all(trees.map((tree) => removeTree(path.join(tree, group))));
+}
+
 const controllers = ['cpu', 'cpuacct', 'memory', 'pids', 'hugetlb', 'cpuset', 'blkio', 'devices', 'freezer'];
 
 export interface CgroupOptions {
@@ -95,6 +111,8 @@ export interface CgroupOptions {
 
 export async function kernelCgroups({ root, mount, v2, log }: CgroupOptions): Promise<Cgroups> {
   const trees = v2 ? [mount] : [...new Set(controllers.map((name) => path.join(mount, name)).filter((tree) => existsSync(tree)))];
+  // The runtime makes groups in every tree there is, also those without a controller (systemd, unified).
+  const everyTree = v2 ? trees : (await readdir(mount)).map((name) => path.join(mount, name));
   const kubepods = path.join('/', root, 'kubepods');
   const known = new Map<string, string>();
 
@@ -173,14 +191,6 @@ export async function kernelCgroups({ root, mount, v2, log }: CgroupOptions): Pr
       .find((group) => existsSync(path.join(v2 ? mount : tree('memory'), group)));
   }
 
-  async function removeTree(directory: string): Promise<void> {
-    const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
-    for (const entry of entries) if (entry.isDirectory()) await removeTree(path.join(directory, entry.name));
-    await rmdir(directory).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
-  }
-
   for (const directory of Object.values(classDirectory)) await make(path.join(kubepods, directory));
   await apply(path.join(kubepods, 'besteffort'), { cpuShares: minimumShares });
   log.debug('Cgroups are ready', { root: kubepods, version: v2 ? 2 : 1 });
@@ -198,7 +208,7 @@ export async function kernelCgroups({ root, mount, v2, log }: CgroupOptions): Pr
     update: (pod) => apply(groupOf(pod), podCgroupResources(pod)),
     async remove(uid) {
       const group = await find(uid);
-      if (group) await Promise.all(trees.map((base) => removeTree(path.join(base, group))));
+      if (group) await Promise.all(everyTree.map((base) => removeTree(path.join(base, group))));
       known.delete(uid);
     },
     async pods() {

@@ -5,15 +5,25 @@ import { informersOver } from '#client';
 import type { Clock, Random, Timer } from '#machinery/clock';
 import type { Log } from '#machinery/log';
 import type { KubeObject } from '#machinery/meta';
+import { keyOf } from '#machinery/meta';
 import { allContainers, nameOf, namespaceOf, specOf, uidOf } from '../pod-spec.ts';
 import type { ObjectSource } from './contract.ts';
 
 interface Watched {
   informer: Informer<KubeObject>;
-  informers: Informers;
+  stop(): Promise<void>;
   users: Set<string>;
   /** Stops the watch a while after its last user. */
   expiry?: Timer;
+}
+
+export interface ObjectDependencies {
+  client: Client;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  /** Informers of whole kinds, where many nodes share one process and may see everything. */
+  shared?: Informers;
 }
 
 /** How long an object stays watched without a pod that names it: the next pod of the namespace often names the same ones. */
@@ -24,14 +34,14 @@ const linger = 60_000;
  * node authorizer allows. upstream: pkg/kubelet/util/manager/watch_based_manager.go.
  */
 export class ReferencedObjects implements ObjectSource {
-  readonly #deps: { client: Client; clock: Clock; random: Random; log: Log };
+  readonly #deps: ObjectDependencies;
   readonly #changed: (uid: string) => void;
   readonly #watched = new Map<string, Watched>();
   readonly #byPod = new Map<string, Set<string>>();
   #stopped = false;
 
   /** `changed` is called with the uid of every pod that uses an object that did. */
-  constructor(deps: { client: Client; clock: Clock; random: Random; log: Log }, changed: (uid: string) => void) {
+  constructor(deps: ObjectDependencies, changed: (uid: string) => void) {
     this.#deps = deps;
     this.#changed = changed;
   }
@@ -40,13 +50,21 @@ export class ReferencedObjects implements ObjectSource {
     const key = `${kind.resource}/${namespace}/${name}`;
     let watched = this.#watched.get(key);
     if (!watched) {
-      const informers = informersOver(this.#deps.client, this.#deps);
-      const informer = informers.for(kind, { ...(namespace && { namespace }), fieldSelector: `metadata.name=${name}` });
-      const made: Watched = { informer, informers, users: new Set() };
-      const tell = (): void => {
-        if (informer.hasSynced) for (const user of made.users) this.#changed(user);
+      const own = this.#deps.shared ? undefined : informersOver(this.#deps.client, this.#deps);
+      const informer = own
+        ? own.for(kind, { ...(namespace && { namespace }), fieldSelector: `metadata.name=${name}` })
+        : this.#deps.shared!.for(kind);
+      const users = new Set<string>();
+      const object = namespace ? `${namespace}/${name}` : name;
+      const tell = (changed: KubeObject): void => {
+        if (informer.hasSynced && keyOf(changed) === object) for (const user of users) this.#changed(user);
       };
-      informer.on({ added: tell, updated: tell, deleted: tell });
+      const subscription = informer.on({ added: tell, updated: tell, deleted: tell });
+      const stop = async (): Promise<void> => {
+        subscription[Symbol.dispose]();
+        await own?.stop();
+      };
+      const made: Watched = { informer, stop, users };
       this.#watched.set(key, made);
       watched = made;
       if (uid === undefined) this.#expire(key, made);
@@ -68,7 +86,7 @@ export class ReferencedObjects implements ObjectSource {
     watched.expiry = this.#deps.clock.setTimeout(() => {
       if (watched.users.size || this.#watched.get(key) !== watched) return;
       this.#watched.delete(key);
-      void watched.informers.stop();
+      void watched.stop();
     }, linger);
   }
 
@@ -126,6 +144,6 @@ export class ReferencedObjects implements ObjectSource {
     const all = [...this.#watched.values()];
     this.#watched.clear();
     for (const { expiry } of all) expiry?.cancel();
-    await Promise.all(all.map(({ informers }) => informers.stop()));
+    await Promise.all(all.map(({ stop }) => stop()));
   }
 }

@@ -43,6 +43,7 @@ export const projectedPlugin: VolumePlugin = {
           add(secretFiles(secret ?? {}, { items, mode, optional }));
         } else if (source.downwardAPI) add(downwardFiles(pod, source.downwardAPI.items, mode, deps));
         else if (source.serviceAccountToken) {
+          if (deps.simulated) continue;
           const { audience = '', expirationSeconds = 3600, path } = source.serviceAccountToken;
           const token = await deps.tokens.token(pod, audience, expirationSeconds);
           const user = commonUser(pod);
