@@ -2,16 +2,8 @@ import type { TokenReview } from '#api';
 import type { KubeObject } from '#machinery/meta';
 import { badRequest } from '#machinery/status';
 import type { Authentication } from '../../authn/index.ts';
-import type { UserInfo } from '../../contract.ts';
+import { shownUser } from '../../authn/shown-user.ts';
 import type { EndpointFactory } from '../contract.ts';
-
-/** A user as the API shows one. */
-export const shownUser = ({ name, uid, groups, extra }: UserInfo): Record<string, unknown> => ({
-  ...(name && { username: name }),
-  ...(uid && { uid }),
-  ...(groups.length > 0 && { groups: [...groups] }),
-  ...(extra && Object.keys(extra).length > 0 && { extra }),
-});
 
 /** Says whose a token is. upstream: pkg/registry/authentication/tokenreview. */
 export function tokenReviews(authentication: () => Authentication): EndpointFactory {
