@@ -3,6 +3,7 @@ import { AutoscalingV1HorizontalPodAutoscaler } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
 import { keepSpec, keepStatus } from '../strategy.ts';
+import { validateFirstAutoscaler, validateAutoscalerStatus } from './validation.ts';
 
 export const autoscalingV1HorizontalPodAutoscalerRules = defineKind<AutoscalingV1HorizontalPodAutoscaler>({
   kind: AutoscalingV1HorizontalPodAutoscaler,
@@ -13,7 +14,9 @@ export const autoscalingV1HorizontalPodAutoscalerRules = defineKind<AutoscalingV
     autoscaler.status = { currentReplicas: 0, desiredReplicas: 0 };
   },
   prepareForUpdate: keepStatus,
-  subresources: { status: { prepareForUpdate: keepSpec } },
+  validate: (autoscaler) => validateFirstAutoscaler(autoscaler),
+  validateUpdate: validateFirstAutoscaler,
+  subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validateAutoscalerStatus } },
   generation: false,
   columns: [
     text('Reference', ({ spec }) => `${spec?.scaleTargetRef.kind ?? ''}/${spec?.scaleTargetRef.name ?? ''}`),

@@ -4,6 +4,7 @@ import type { MetricSpec, MetricStatus } from '../facts/types.ts';
 import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
 import { keepSpec, keepStatus } from '../strategy.ts';
+import { validateAutoscaler, validateAutoscalerStatus } from './validation.ts';
 import { defaultBehavior } from './scaling-rules.ts';
 
 function applyDefaults({ spec }: HorizontalPodAutoscaler): void {
@@ -58,7 +59,9 @@ export const horizontalPodAutoscalerRules = defineKind<HorizontalPodAutoscaler>(
     autoscaler.status = { desiredReplicas: 0 };
   },
   prepareForUpdate: keepStatus,
-  subresources: { status: { prepareForUpdate: keepSpec } },
+  validate: (autoscaler) => validateAutoscaler(autoscaler),
+  validateUpdate: validateAutoscaler,
+  subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validateAutoscalerStatus } },
   generation: false,
   columns: [
     text('Reference', ({ spec }) => `${spec?.scaleTargetRef.kind ?? ''}/${spec?.scaleTargetRef.name ?? ''}`),

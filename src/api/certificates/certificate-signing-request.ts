@@ -5,6 +5,7 @@ import { defineKind } from '../contract.ts';
 import type { StrategyContext } from '../contract.ts';
 import { ageColumn, humanDuration, text } from '../columns.ts';
 import { keepSpec, keepStatus, timeOf } from '../strategy.ts';
+import { validateApproval, validateRequest, validateRequestStatus, validateRequestUpdate } from './validation.ts';
 
 /** Who asks is what the server saw, never what the request says. */
 function stampRequester(request: CertificateSigningRequest, { user }: StrategyContext): void {
@@ -53,8 +54,12 @@ export const certificateSigningRequestRules = defineKind<CertificateSigningReque
     keepSpec(request, old);
     keepStatus(request, old);
   },
+  validate: (request) => validateRequest(request),
+  validateUpdate: validateRequestUpdate,
+  validateName: () => [],
   subresources: {
     status: {
+      validateUpdate: validateRequestStatus,
       prepareForUpdate: (request, old, context) => {
         keepSpec(request, old);
         const conditions = request.status?.conditions ?? [];
@@ -63,6 +68,7 @@ export const certificateSigningRequestRules = defineKind<CertificateSigningReque
       },
     },
     approval: {
+      validateUpdate: validateApproval,
       prepareForUpdate: (request, old, context) => {
         stampConditions(request, old, context.now);
         const conditions = request.status?.conditions;

@@ -1,6 +1,7 @@
 /** upstream: pkg/registry/discovery/endpointslice/strategy.go. */
 import { EndpointSlice } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
+import { validateEndpointSlice, validateEndpointSliceUpdate, warningsForEndpointSlice } from './endpoint-slice-validation.ts';
 import { ageColumn, listWithMore, text } from '../columns.ts';
 import { equal } from '#machinery/meta';
 
@@ -22,6 +23,9 @@ export const endpointSliceRules = defineKind<EndpointSlice>({
   applyDefaults,
   prepareForCreate: (slice) => dropDeprecatedTopology(slice),
   prepareForUpdate: dropDeprecatedTopology,
+  validate: (slice) => validateEndpointSlice(slice),
+  validateUpdate: validateEndpointSliceUpdate,
+  warnings: warningsForEndpointSlice,
   generation: (slice, old) =>
     slice.addressType !== old.addressType ||
     !equal(slice.endpoints ?? [], old.endpoints ?? []) ||

@@ -3,6 +3,7 @@ import { FlowSchema } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
 import { clearStatus, keepAllMetadata, keepSpec, keepStatus } from '../strategy.ts';
+import { validateConditionTypes, validateFlowSchema } from './flow-schema-validation.ts';
 
 export const flowSchemaRules = defineKind<FlowSchema>({
   kind: FlowSchema,
@@ -12,8 +13,11 @@ export const flowSchemaRules = defineKind<FlowSchema>({
   },
   prepareForCreate: clearStatus,
   prepareForUpdate: keepStatus,
+  validate: validateFlowSchema,
+  validateUpdate: validateFlowSchema,
   subresources: {
     status: {
+      validateUpdate: validateConditionTypes,
       prepareForUpdate: (schema, old) => {
         keepAllMetadata(schema, old);
         keepSpec(schema, old);

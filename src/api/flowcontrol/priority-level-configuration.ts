@@ -3,6 +3,8 @@ import { PriorityLevelConfiguration } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
 import { clearStatus, keepAllMetadata, keepSpec, keepStatus } from '../strategy.ts';
+import { validateConditionTypes } from './flow-schema-validation.ts';
+import { validatePriorityLevel } from './priority-level-validation.ts';
 
 function applyDefaults({ spec }: PriorityLevelConfiguration): void {
   if (spec?.limited) {
@@ -28,8 +30,11 @@ export const priorityLevelConfigurationRules = defineKind<PriorityLevelConfigura
   applyDefaults,
   prepareForCreate: clearStatus,
   prepareForUpdate: keepStatus,
+  validate: validatePriorityLevel,
+  validateUpdate: validatePriorityLevel,
   subresources: {
     status: {
+      validateUpdate: validateConditionTypes,
       prepareForUpdate: (level, old) => {
         keepAllMetadata(level, old);
         keepSpec(level, old);

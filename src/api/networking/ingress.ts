@@ -3,10 +3,9 @@ import { Ingress } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
 import { keepSpec, keepStatus } from '../strategy.ts';
+import { classAnnotation, validateIngress, validateIngressStatus, validateIngressUpdate } from './ingress-validation.ts';
 import { loadBalancerAddresses } from './load-balancer-text.ts';
 
-/** The annotation that chose a class before there was a field. */
-export const classAnnotation = 'kubernetes.io/ingress.class';
 const shownHosts = 3;
 
 function hosts({ spec }: Ingress): string {
@@ -26,7 +25,9 @@ export const ingressRules = defineKind<Ingress>({
     ingress.status = { loadBalancer: {} };
   },
   prepareForUpdate: keepStatus,
-  subresources: { status: { prepareForUpdate: keepSpec } },
+  validate: validateIngress,
+  validateUpdate: validateIngressUpdate,
+  subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validateIngressStatus } },
   warnings: (ingress, old) =>
     !old && ingress.metadata?.annotations?.[classAnnotation] !== undefined && ingress.spec?.ingressClassName === undefined
       ? [`annotation "${classAnnotation}" is deprecated, please use 'spec.ingressClassName' instead`]

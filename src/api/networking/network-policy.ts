@@ -4,6 +4,7 @@ import type { NetworkPolicyPeer } from '../facts/types.ts';
 import { warningsForCIDR } from '#machinery/ip';
 import { equal } from '#machinery/meta';
 import { defineKind } from '../contract.ts';
+import { validateNetworkPolicy } from './network-policy-validation.ts';
 import { ageColumn, formatLabelSelector, text } from '../columns.ts';
 
 function applyDefaults({ spec }: NetworkPolicy): void {
@@ -27,6 +28,8 @@ function warningsForPeers(peers: NetworkPolicyPeer[] | undefined, path: string):
 export const networkPolicyRules = defineKind<NetworkPolicy>({
   kind: NetworkPolicy,
   applyDefaults,
+  validate: (policy) => validateNetworkPolicy(policy),
+  validateUpdate: validateNetworkPolicy,
   generation: (policy, old) => !equal(policy.spec, old.spec),
   warnings: ({ spec }) => [
     ...(spec?.ingress ?? []).flatMap((rule, index) => warningsForPeers(rule.from, `spec.ingress[${index}].from`)),

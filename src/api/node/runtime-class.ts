@@ -1,14 +1,43 @@
 /** upstream: pkg/registry/node/runtimeclass/strategy.go. */
 import { RuntimeClass } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
+import { nameIsDNSLabel } from '#machinery/names';
+import { checkImmutable, checkLabels, duplicate, invalidFor } from '../checks.ts';
+import type { Errors } from '../checks.ts';
 import { ageColumn, text } from '../columns.ts';
 import { nodeLabelDeprecation } from '../core/node-label-warnings.ts';
+import { checkTolerations } from '../core/validation/scheduling.ts';
+import { checkResources } from '../core/validation/resources.ts';
 import { canonicalResources } from '../core/resource-list.ts';
+
+function validateRuntimeClass({ handler = '', overhead, scheduling }: Partial<RuntimeClass>): Errors {
+  const errors: Errors = [];
+  invalidFor(errors, 'handler', handler, nameIsDNSLabel(handler, false));
+  if (overhead?.podFixed) checkResources(errors, 'overhead', { limits: overhead.podFixed });
+  if (!scheduling) return errors;
+  checkLabels(errors, 'scheduling.nodeSelector', scheduling.nodeSelector);
+  const path = 'scheduling.tolerations';
+  const { tolerations = [] } = scheduling;
+  checkTolerations(errors, path, tolerations);
+  const seen = new Set<string>();
+  for (const [index, toleration] of tolerations.entries()) {
+    const key = JSON.stringify([toleration.key, toleration.operator, toleration.value, toleration.effect]);
+    if (seen.has(key)) errors.push(duplicate(`${path}[${index}]`, toleration));
+    seen.add(key);
+  }
+  return errors;
+}
 
 export const runtimeClassRules = defineKind<RuntimeClass>({
   kind: RuntimeClass,
   applyDefaults: (runtimeClass) => {
     if (runtimeClass.overhead?.podFixed) canonicalResources(runtimeClass.overhead.podFixed);
+  },
+  validate: validateRuntimeClass,
+  validateUpdate: (runtimeClass, old) => {
+    const errors: Errors = [];
+    checkImmutable(errors, 'handler', runtimeClass.handler, old.handler);
+    return errors;
   },
   allowCreateOnUpdate: true,
   allowUnconditionalUpdate: false,

@@ -142,11 +142,16 @@ export function checkStorageOS(
   if (needsNamespace) requireText(errors, `${path}.secretRef.namespace`, source.secretRef.namespace);
 }
 
+const longestCsiDriver = 63;
+
 /** upstream: ValidateCSIDriverName. */
 export function checkCsiDriverName(errors: Errors, path: string, name: string | undefined): void {
-  if (!name) errors.push(required(path));
-  if ((name ?? '').length > 63) errors.push(tooLong(path, 63));
-  invalidFor(errors, path, name ?? '', isDNS1123Subdomain((name ?? '').toLowerCase()));
+  if (!name) {
+    errors.push(required(path));
+    return;
+  }
+  if (name.length > longestCsiDriver) errors.push(tooLong(path, longestCsiDriver));
+  invalidFor(errors, path, name, isDNS1123Subdomain(name.toLowerCase()));
 }
 
 export function checkCsi(errors: Errors, path: string, source: CSIVolumeSource): void {
