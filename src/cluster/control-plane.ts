@@ -24,6 +24,7 @@ import type { Store } from '#store';
 import { ensureAddOns, maintainDnsEndpoints } from './add-ons.ts';
 import type { ClusterCertificates } from './certificates.ts';
 import type { ClusterConfig } from './config.ts';
+import { clusterFlow } from './flow.ts';
 
 export interface ControlPlaneOptions {
   config: ClusterConfig;
@@ -62,6 +63,7 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
     ca: certificates.ca.certificate,
   };
   const frontProxy = { ca: certificates.frontProxyCa.certificate, allowedNames: ['front-proxy-client'], ...frontProxyHeaders };
+  const flow = clusterFlow(clock);
   const server = await createApiServer({
     store,
     clock,
@@ -83,11 +85,12 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
       authorization = createAuthorization(dependencies, { nodeRules });
       return authorization.authorizer;
     },
-    admission: admissionPlugins(),
+    admission: [...admissionPlugins(), flow.admission],
     endpoints: endpoints(special),
     hooks: hooks({ ...special, serviceCidrs: [config.serviceCidr] }),
     streams: streams({ kubelet: kubeletClient }),
     extensions: [
+      flow.extension,
       ({ paths }) => {
         for (const document of openIdDocuments(serviceAccounts, `${advertise.address}:${advertise.port}`))
           paths.add(document.path, ({ exchange, headers }) =>
@@ -125,6 +128,8 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
         log: controllerLog,
       });
       held.add(() => controllerInformers.stop());
+      const following = flow.follow(controllerInformers);
+      held.add(() => following[Symbol.dispose]());
       const running = await startControllers({
         clientFor: (name) =>
           server.clientFor(
@@ -159,7 +164,12 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
       held.add(() => schedulerInformers.stop());
       const events = eventRecorder({ client: schedulerClient, clock, component: 'default-scheduler', log: schedulerLog });
       held.add(() => events.stop());
-      const scheduler = await createScheduler({ client: schedulerClient, informers: schedulerInformers, events }).start({
+      const scheduler = await createScheduler({
+        client: schedulerClient,
+        informers: schedulerInformers,
+        events,
+        onDecision: (decision) => flow.decided(decision),
+      }).start({
         ...context,
         log: schedulerLog,
       });
