@@ -85,14 +85,18 @@ function reason(error: NodeJS.ErrnoException, { host, port }: Location): string 
   return error.message;
 }
 
-/** Sends the request on and the answer back. `rewrite` may change the answer's headers. */
-export async function forward(
-  exchange: Exchange,
-  location: Location,
-  path: string,
-  tls: ClientTls,
-  rewrite: (headers: Headers) => Headers = (headers) => headers,
-): Promise<void> {
+/** Changes an answer on its way back. */
+export interface Rewrite {
+  headers(headers: Headers): Headers;
+  /** Called for whole HTML bodies. */
+  html(text: string): string;
+}
+
+/** HTML beyond this goes through as it is. */
+const largestHtml = 8 * 1024 * 1024;
+
+/** Sends the request on and the answer back. */
+export async function forward(exchange: Exchange, location: Location, path: string, tls: ClientTls, rewrite?: Rewrite): Promise<void> {
   const answer = await ask(location, tls, {
     method: exchange.method,
     path,
@@ -100,13 +104,22 @@ export async function forward(
     body: exchange.body,
     signal: exchange.signal,
   });
-  const headers = rewrite(forwardable(answer.headers));
+  const code = answer.statusCode ?? 502;
+  const headers = rewrite ? rewrite.headers(forwardable(answer.headers)) : forwardable(answer.headers);
   if (exchange.method === 'HEAD') {
     answer.resume();
-    exchange.end(answer.statusCode ?? 502, headers);
+    exchange.end(code, headers);
     return;
   }
-  const body = exchange.respond(answer.statusCode ?? 502, headers);
+  const isHtml = /^text\/html\b/.test(answer.headers['content-type'] ?? '') && !answer.headers['content-encoding'];
+  if (rewrite && isHtml && Number(answer.headers['content-length'] ?? 0) <= largestHtml) {
+    const chunks: Buffer[] = [];
+    for await (const chunk of answer) chunks.push(chunk as Buffer);
+    const body = Buffer.from(rewrite.html(Buffer.concat(chunks).toString('utf8')));
+    exchange.end(code, { ...headers, 'content-length': String(body.length) }, body);
+    return;
+  }
+  const body = exchange.respond(code, headers);
   try {
     await pipeline(answer, body);
   } catch (error) {

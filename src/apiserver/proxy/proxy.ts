@@ -2,9 +2,10 @@
 import { Pod } from '#api';
 import { badRequest } from '#machinery/status';
 import type { ServerDependencies } from '../contract.ts';
-import type { ConnectHandler, ConnectRequest, Headers } from './contract.ts';
+import type { ConnectHandler, ConnectRequest } from './contract.ts';
 import { forward, tunnel } from './forward.ts';
-import type { ClientTls } from './forward.ts';
+import type { ClientTls, Rewrite } from './forward.ts';
+import { rewriteHtml, rewriteUrl } from './html.ts';
 import { kubeletLocation, podLocation, serviceLocation, splitTarget } from './location.ts';
 import type { Location } from './location.ts';
 
@@ -18,14 +19,16 @@ async function locate({ client, random }: ServerDependencies, resource: string, 
   return { scheme: scheme === 'https' ? 'https' : 'http', host: kubelet.host, port: Number(port) };
 }
 
-/** Redirects to the target itself come back through the proxy. */
-function throughProxy(headers: Headers, location: Location, prefix: string): Headers {
-  const to = headers['location'];
-  if (typeof to !== 'string') return headers;
-  const here = `${location.scheme}://${location.host}:${location.port}`;
-  if (to.startsWith('/')) return { ...headers, location: prefix + to };
-  if (to.startsWith(`${here}/`)) return { ...headers, location: prefix + to.slice(here.length) };
-  return headers;
+/** Redirects and links to the target itself come back through the proxy. */
+function throughProxy(location: Location, prefix: string): Rewrite {
+  const origin = `${location.scheme}://${location.host}:${location.port}`;
+  return {
+    headers(headers) {
+      const to = headers['location'];
+      return typeof to === 'string' ? { ...headers, location: rewriteUrl(to, prefix, origin) } : headers;
+    },
+    html: (text) => rewriteHtml(text, prefix, origin),
+  };
 }
 
 async function serve(
@@ -52,7 +55,7 @@ async function serve(
   if (!exchange) return;
   const own = exchange.url.split('?')[0]!;
   const prefix = own.slice(0, own.length - rest.length);
-  await forward(exchange, location, path, credentials, (headers) => throughProxy(headers, location, prefix));
+  await forward(exchange, location, path, credentials, throughProxy(location, prefix));
 }
 
 export const proxyHandlers = (dependencies: ServerDependencies, tls: ClientTls): ConnectHandler[] =>
