@@ -32,3 +32,10 @@ export type { AuthorizationAnswer, AuthorizationQuery, AuthorizeNow } from './li
 export { jsonPatchLibrary } from './libraries/json-patch.ts';
 export { QuantityValue, quantityType } from './libraries/quantity.ts';
 export { SemverValue, semverType } from './libraries/semver.ts';
+export { declareSchema } from './schema/declared-type.ts';
+export type { Declaration, DeclaredType } from './schema/declared-type.ts';
+export { schemaValue } from './schema/value.ts';
+export { withObjectMeta } from './schema/schema.ts';
+export type { CelSchema } from './schema/schema.ts';
+export { escapeName, unescapeName } from './schema/escaping.ts';
+export { factCelType, factTypes } from './schema/facts.ts';

@@ -272,19 +272,17 @@ class Checker {
     return type;
   }
 
-  /** Items of one list or map have one type. */
-  #join(expr: Expr, before: CelType | undefined, type: CelType): CelType {
+  /** The one type of items of a list or map; that they have one is the validators' affair. */
+  #join(before: CelType | undefined, type: CelType): CelType {
     if (!before) return type;
-    if (this.#fits(before, type)) return mostGeneral(before, type);
-    this.#mismatch(expr, before, type);
-    return errorType;
+    return this.#fits(before, type) ? mostGeneral(before, type) : dynType;
   }
 
   #list(expr: ListExpr): void {
     let element: CelType | undefined;
     for (const { value, optional } of expr.elements) {
       this.check(value);
-      element = this.#join(value, element, this.#unwrapped(value, optional));
+      element = this.#join(element, this.#unwrapped(value, optional));
     }
     this.#set(expr, listOf(element ?? this.#fresh()));
   }
@@ -294,9 +292,9 @@ class Checker {
     let values: CelType | undefined;
     for (const { key, value, optional } of expr.entries) {
       this.check(key);
-      keys = this.#join(key, keys, this.#typeOf(key));
+      keys = this.#join(keys, this.#typeOf(key));
       this.check(value);
-      values = this.#join(value, values, this.#unwrapped(value, optional));
+      values = this.#join(values, this.#unwrapped(value, optional));
     }
     this.#set(expr, mapOf(keys ?? this.#fresh(), values ?? this.#fresh()));
   }

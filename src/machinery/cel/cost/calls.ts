@@ -185,6 +185,21 @@ const lists: Readonly<Record<string, Estimator>> = {
   },
 };
 
+/** Each of the one with each of the other. upstream: cel-go ext/sets.go. */
+const sets =
+  (repeat: number): Estimator =>
+  ({ args, estimate }) => {
+    const [a, b] = args;
+    if (!a || !b) return undefined;
+    return { cost: plus(factor(times(sizeOrUnknown(a, estimate), sizeOrUnknown(b, estimate)), repeat), fixed(1)) };
+  };
+
+const setFunctions: Readonly<Record<string, Estimator>> = {
+  list_sets_contains_list: sets(1),
+  list_sets_intersects_list: sets(1),
+  list_sets_equivalent_list: sets(2),
+};
+
 const sort: Estimator = ({ overload, target, args, estimate }) => {
   const size = sizeOrUnknown(overload.endsWith('_sort') ? target! : args[0]!, estimate);
   const texts = /^list_(string|bytes)_/.test(overload);
@@ -201,7 +216,8 @@ export function estimateCall(
 ): CallEstimate | undefined {
   const size = (node: CostNode): Range => sizeOrUnknown(node, estimate);
   const call = { overload, target, args, size, estimate };
-  if (lists[overload]) return lists[overload](call);
+  const own = lists[overload] ?? setFunctions[overload];
+  if (own) return own(call);
   if (/^list_.*_sort(ByAssociatedKeys)?$/.test(overload)) return sort(call);
   return Object.hasOwn(byFunction, fn) ? byFunction[fn]!(call) : undefined;
 }

@@ -75,27 +75,9 @@ const byFunction: Readonly<Record<string, (overload: string) => CallCost | undef
       const size = (format as { maxRegexSize?: number }).maxRegexSize;
       return size === undefined ? 1 : matching(sizeOf(text!), size);
     },
-  ...each(
-    [
-      'format.named',
-      ...[
-        'sign',
-        'asInteger',
-        'isInteger',
-        'asApproximateFloat',
-        'isGreaterThan',
-        'isLessThan',
-        'compareTo',
-        'add',
-        'sub',
-        'major',
-        'minor',
-        'patch',
-      ],
-      ...['getScheme', 'getHostname', 'getHost', 'getPort', 'getEscapedPath', 'getQuery'],
-    ],
-    one,
-  ),
+  ...each(['format.named'], one),
+  ...each(['sign', 'asInteger', 'isInteger', 'asApproximateFloat', 'isGreaterThan', 'isLessThan', 'compareTo', 'add', 'sub'], one),
+  ...each(['major', 'minor', 'patch', 'getScheme', 'getHostname', 'getHost', 'getPort', 'getEscapedPath', 'getQuery'], one),
 };
 
 function each(names: readonly string[], cost: CallCost): Record<string, () => CallCost> {
@@ -148,6 +130,10 @@ const lists: Readonly<Record<string, CallCost>> = {
   list_flatten: flattening,
   list_flatten_int: flattening,
   list_distinct: ([list]) => selfCompare(list as List),
+  // upstream: cel-go ext/sets.go
+  list_sets_contains_list: ([a, b]) => sizeOf(a!) * sizeOf(b!) + 1,
+  list_sets_intersects_list: ([a, b]) => sizeOf(a!) * sizeOf(b!) + 1,
+  list_sets_equivalent_list: ([a, b]) => 2 * sizeOf(a!) * sizeOf(b!) + 1,
 };
 
 /** `overload` is "" where several may apply. */

@@ -383,11 +383,17 @@ function implementation({ fn, overloads }: ResolvedCall): (args: readonly Value[
   const single = overloads.length === 1 ? only : undefined;
   return (args) => {
     const overload = single ? (matches(single, args) ? single : undefined) : overloads.find((each) => matches(each, args));
-    return overload?.run ? overload.run(...args) : new CelError(`no such overload: ${signature(fn, args)}`);
+    return overload?.run ? overload.run(...args) : mismatched(fn, args);
   };
 }
 
-const signature = (fn: string, args: readonly Value[]): string => `${fn}(${args.map((arg) => typeOf(arg).name).join(', ')})`;
+/** Functions whose arguments upstream looks at only by what they can do. */
+const unguarded = new Set(['startsWith', 'endsWith', 'contains', 'matches']);
+
+function mismatched(fn: string, args: readonly Value[]): CelError {
+  if (unguarded.has(fn)) return noSuchOverload;
+  return new CelError(`no such overload: ${fn === 'size' ? fn : `${fn}(${args.map((arg) => typeOf(arg).name).join(', ')})`}`);
+}
 
 /** Adds an entry, or a map of them, to the map that a comprehension builds. */
 function insert([into, key, value]: readonly Value[]): Value {

@@ -2,7 +2,7 @@ import { CelType } from '../types.ts';
 import { List } from '../values/list.ts';
 import { MapValue } from '../values/map.ts';
 import { CelError, Duration, Timestamp, Uint } from '../values/scalars.ts';
-import { isError, Opaque, typeOf } from '../values/value.ts';
+import { isError, typeOf } from '../values/value.ts';
 import type { Value } from '../values/value.ts';
 
 /** 'text'.format(list). upstream: cel-go ext/formatting.go. */
@@ -13,35 +13,107 @@ export function formatText(text: string, args: List): Value {
   let result = '';
   let next = 0;
   try {
-    for (let index = 0; index < text.length; index++) {
-      if (text[index] !== '%') {
-        result += text[index];
+    for (const piece of pieces(text)) {
+      if (typeof piece === 'string') {
+        result += piece;
         continue;
       }
-      index++;
-      if (text[index] === '%') {
-        result += '%';
-        continue;
-      }
-      let precision = 6;
-      if (text[index] === '.') {
-        const digits = /^\d+/.exec(text.slice(index + 1))?.[0] ?? '';
-        if (index + 1 + digits.length >= text.length) throw new FormatError('could not find end of precision specifier');
-        precision = Number(digits || 0);
-        index += 1 + digits.length;
-      }
-      const clause = text[index];
-      if (clause === undefined) throw new FormatError('unexpected end of string');
-      if (!'sdfexXob'.includes(clause))
-        throw new FormatError(`could not parse formatting clause: unrecognized formatting clause "${clause}"`);
       if (next >= args.size) throw new FormatError(`index ${next} out of range`);
-      result += clauseText(clause, args.at(next++), precision);
+      result += clauseText(piece.clause, args.at(next++), piece.precision);
     }
   } catch (error) {
     if (error instanceof FormatError) return new CelError(error.message);
     throw error;
   }
   return result;
+}
+
+interface Clause {
+  clause: string;
+  precision: number;
+}
+
+/** Text and clauses in their order. Throws a FormatError at what is neither. */
+function* pieces(text: string): Generator<string | Clause> {
+  for (let index = 0; index < text.length; index++) {
+    if (text[index] !== '%') {
+      yield text[index]!;
+      continue;
+    }
+    index++;
+    if (text[index] === '%') {
+      yield '%';
+      continue;
+    }
+    if (index >= text.length) throw new FormatError('unexpected end of string');
+    let precision = 6;
+    if (text[index] === '.') {
+      const digits = /^\d*/.exec(text.slice(index + 1))![0];
+      const unread = (reason: string): FormatError =>
+        new FormatError(`could not parse formatting clause: error while parsing precision: ${reason}`);
+      if (index + 1 + digits.length >= text.length) throw unread('could not find end of precision specifier');
+      if (digits === '') throw unread('error while converting precision to integer: strconv.Atoi: parsing "": invalid syntax');
+      precision = Number(digits);
+      index += 1 + digits.length;
+    }
+    const clause = text[index]!;
+    if (!'sdfexXob'.includes(clause))
+      throw new FormatError(`could not parse formatting clause: unrecognized formatting clause "${clause}"`);
+    yield { clause, precision };
+  }
+}
+
+const kindsOf: Readonly<Record<string, readonly string[]>> = {
+  d: ['int', 'uint'],
+  o: ['int', 'uint'],
+  b: ['int', 'uint', 'bool'],
+  x: ['int', 'uint', 'string', 'bytes'],
+  X: ['int', 'uint', 'string', 'bytes'],
+  f: ['double', 'string'],
+  e: ['double', 'string'],
+  s: ['string', 'bool', 'bytes', 'int', 'uint', 'double', 'map', 'list', 'type', 'duration', 'timestamp', 'null'],
+};
+
+/** What is wrong with a constant text and arguments of these types; `index` is of the argument that it is about. upstream: cel-go ext/formatting.go. */
+export function formatIssue(text: string, types: readonly CelType[]): { message: string; index?: number } | undefined {
+  let next = 0;
+  try {
+    for (const piece of pieces(text)) {
+      if (typeof piece === 'string') continue;
+      if (next >= types.length) return { message: `index ${next} out of range` };
+      const type = types[next]!;
+      if (!['dyn', 'error', 'param'].includes(type.kind) && !kindsOf[piece.clause]!.includes(type.kind))
+        return { message: complaint(piece.clause, type.name), index: next };
+      next++;
+    }
+  } catch (error) {
+    if (error instanceof FormatError) return { message: error.message };
+    throw error;
+  }
+  return next < types.length
+    ? { message: `too many arguments supplied to string.format (expected ${next}, got ${types.length})` }
+    : undefined;
+}
+
+function complaint(clause: string, type: string): string {
+  const wrong = (text: string): string => `error during formatting: ${text}, was given ${type}`;
+  switch (clause) {
+    case 'd':
+      return wrong('decimal clause can only be used on integers');
+    case 'o':
+      return wrong('octal clause can only be used on integers');
+    case 'b':
+      return wrong('only integers and bools can be formatted as binary');
+    case 'x':
+    case 'X':
+      return wrong('only integers, byte buffers, and strings can be formatted as hex');
+    case 'f':
+      return wrong('fixed-point clause can only be used on doubles');
+    case 'e':
+      return wrong('scientific clause can only be used on doubles');
+    default:
+      return wrong('string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps');
+  }
 }
 
 function clauseText(clause: string, value: Value, precision: number): string {
@@ -91,8 +163,6 @@ function hexadecimal(value: Value): string {
 
 function number(value: Value, clause: string): number {
   if (typeof value === 'number') return value;
-  const integer = integerOf(value);
-  if (integer !== undefined) return Number(integer);
   throw failed(`${clause} can only be used on doubles, ${given(value)}`);
 }
 
@@ -108,7 +178,7 @@ function scientific(value: number, precision: number): string {
   if (name) return name;
   const [digits = '', power = '0'] = value.toExponential(precision).split('e');
   const size = Math.abs(Number(power)).toString().padStart(2, '0');
-  const raised = [...size].map((digit) => superscripts[Number(digit)]).join('');
+  const raised = Array.from(size, (digit) => superscripts[Number(digit)]).join('');
   return `${digits}×10${Number(power) < 0 ? '⁻' : ''}${raised}`;
 }
 
@@ -116,7 +186,7 @@ function scientific(value: number, precision: number): string {
 function shown(value: Value, outer: boolean): string {
   if (value === null) return 'null';
   if (typeof value === 'string') return outer ? value : JSON.stringify(value);
-  if (typeof value === 'number') return special(value) ?? (outer ? value.toFixed(6) : value.toFixed(6));
+  if (typeof value === 'number') return special(value) ?? value.toFixed(6);
   if (value instanceof Uint) return String(value.value);
   if (value instanceof Uint8Array) return outer ? Buffer.from(value).toString() : `b"${Buffer.from(value).toString()}"`;
   if (value instanceof Duration) return outer ? value.toString() : `duration("${value.toString()}")`;
@@ -131,7 +201,6 @@ function shown(value: Value, outer: boolean): string {
       .join(', ')}}`;
   }
   if (typeof value === 'boolean' || typeof value === 'bigint') return String(value);
-  if (value instanceof Opaque && value.type.name.startsWith('net.')) return value.toString();
   throw failed(
     `string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps, ${given(value)}`,
   );

@@ -47,7 +47,7 @@ function substring(text: string, start: bigint, end?: bigint): Value {
 
 function replace(text: string, from: string, to: string, limit = -1n): Value {
   if (limit === 0n) return text;
-  if (limit < 0n) return from === '' ? [...['', ...Array.from(text)]].map((part) => part + to).join('') : text.replaceAll(from, to);
+  if (limit < 0n) return from === '' ? ['', ...Array.from(text)].map((part) => part + to).join('') : text.replaceAll(from, to);
   const parts = from === '' ? ['', ...Array.from(text)] : text.split(from);
   let result = parts[0]!;
   for (let index = 1; index < parts.length; index++) result += (BigInt(index) <= limit ? to : from) + parts[index]!;

@@ -20,7 +20,12 @@ function local(moment: Timestamp, zone: string): Date | CelError {
     const parts = new Intl.DateTimeFormat('en-US', {
       timeZone: zone,
       hourCycle: 'h23',
-      ...{ year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' },
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
     }).formatToParts(milliseconds);
     const part = (name: string): number => Number(parts.find(({ type }) => type === name)?.value);
     const within = ((milliseconds % 1000) + 1000) % 1000;
