@@ -1,12 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import type { Node, Pod, PodStatus } from '#api';
+import type { Pod, PodStatus } from '#api';
 import { Node as NodeKind, Pod as PodKind, RuntimeClass, Service } from '#api';
 import { informersOver } from '#client';
 import type { Context, Running } from '#machinery/lifecycle';
 import { Disposables, running } from '#machinery/lifecycle';
-import { equal } from '#machinery/meta';
 import { milliValue, value } from '#machinery/quantity';
-import { admit, fits } from './admission.ts';
 import type { Kubelet, KubeletApi, KubeletOptions } from './contract.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { kubeletApi } from './kubelet-api.ts';
@@ -24,17 +22,16 @@ import type { ResolverSettings } from './pod-runtime/dns.ts';
 import { ImageManager } from './pod-runtime/images.ts';
 import { PodRuntime } from './pod-runtime/manager.ts';
 import type { RuntimePod } from './pod-runtime/runtime-pod.ts';
+import { PodIntake } from './pod-intake.ts';
 import { PodSync } from './pod-sync.ts';
 import { PodWorkers } from './pod-workers.ts';
-import { conditionOf, formatPod, isMirrorPod, isStaticPod, isTerminalPhase, specOf, uidOf } from './pod-spec.ts';
+import { isStaticPod, specOf, uidOf } from './pod-spec.ts';
 import { ProbeManager } from './prober/manager.ts';
 import type { Cgroups } from './resources/cgroups.ts';
 import { kernelCgroups, noCgroups } from './resources/cgroups.ts';
 import { Resizes, actuateResize } from './resources/resize.ts';
-import { isKubeletCondition } from './status/conditions.ts';
 import { StatusManager } from './status/manager.ts';
 import { podStatus } from './status/pod-status.ts';
-import { StaticPods } from './static-pods.ts';
 import { Stats } from './stats.ts';
 import { VolumeManager } from './volumes/manager.ts';
 import { noMounter, systemMounter } from './volumes/mounter.ts';
@@ -80,12 +77,12 @@ class KubeletInstance {
   readonly #stats: Stats;
   readonly #housekeeping: Housekeeping;
   readonly #mirrors: MirrorPods;
+  readonly #intake: PodIntake;
   readonly #stopping = new AbortController();
   #cgroups: Cgroups = noCgroups;
   #resources: NodeResources = { capacity: {}, allocatable: {} };
   #resolverText: string | undefined;
   #network = 'container runtime status has not been read yet';
-  #synced = false;
   readonly api: KubeletApi;
 
   constructor(options: KubeletOptions, context: Context) {
@@ -120,7 +117,7 @@ class KubeletInstance {
       memoryBytes: value(this.#resources.allocatable['memory']),
       ephemeralStorageBytes: value(this.#resources.allocatable['ephemeral-storage']),
     });
-    this.#resizes = new Resizes({ clock, events, allocatable, unfit: (pod) => this.#unfit(pod) });
+    this.#resizes = new Resizes({ clock, events, allocatable, unfit: (pod) => this.#intake.unfit(pod) });
     this.#volumes = new VolumeManager(
       {
         client,
@@ -224,7 +221,10 @@ class KubeletInstance {
         if (isStaticPod(pod)) void this.#mirrors.ensure(pod);
       },
       resizeProgress: (pod, state) => this.#resizes.progress(pod, state),
-      forgotten: (pod) => this.#forgotten(uidOf(pod)),
+      forgotten: (pod) => {
+        for (const key of this.#reasons.keys()) if (key.startsWith(`${uidOf(pod)}/`)) this.#reasons.delete(key);
+        this.#intake.forgotten(uidOf(pod));
+      },
     });
     this.#workers = new PodWorkers(sync, { clock, random, log });
     this.#pleg = new Pleg({
@@ -236,7 +236,7 @@ class KubeletInstance {
         this.#refreshSoon(uid);
         this.#workers.wake(uid);
       },
-      found: (state) => this.#found(state),
+      found: (state) => this.#intake.found(state),
       busy: () => this.#workers.busy(),
     });
     this.#node = new NodeStatusReporter({
@@ -271,19 +271,37 @@ class KubeletInstance {
       images: this.#images,
       pods: () => this.#workers.active(),
       running: () => this.#runningContainers(),
-      evict: (pod, message) => this.#evict(pod, message),
+      evict: (pod, message) => this.#intake.evict(pod, message),
       node: () => this.#node.node,
       imagesChanged: () => this.#node.imagesChanged(),
       pressureChanged: () => this.#node.poke(),
     });
     this.#mirrors = new MirrorPods({ client, log, nodeName: options.nodeName, nodeUid: () => this.#node.uid });
+    this.#intake = new PodIntake({
+      options,
+      context,
+      pods: this.#pods,
+      cache: this.#cache,
+      workers: this.#workers,
+      statuses: this.#statuses,
+      resizes: this.#resizes,
+      mirrors: this.#mirrors,
+      housekeeping: this.#housekeeping,
+      node: this.#node,
+      pleg: this.#pleg,
+      volumes: this.#volumes,
+      cgroups: () => this.#cgroups,
+      allocatable: () => this.#resources.allocatable,
+      makeStatus: (pod, state, terminal) => this.#makeStatus(pod, state, terminal),
+      refreshSoon: (uid) => this.#refreshSoon(uid),
+    });
     this.api = kubeletApi({
       options,
       cache: this.#cache,
       stats: this.#stats,
       pods: () => [...this.#pods.values()].map((pod) => this.#withStatus(pod)),
       conditions: () => this.#node.conditions(),
-      healthy: () => this.#synced && this.#pleg.healthy,
+      healthy: () => this.#intake.synced && this.#pleg.healthy,
     });
   }
 
@@ -321,13 +339,14 @@ class KubeletInstance {
       await Promise.all([pods.synced, informers.for(Service).synced]);
       disposables.add(() => subscription[Symbol.dispose]());
       const subscription = pods.on({
-        added: (pod) => this.#added(pod),
-        updated: (pod, old) => this.#updated(pod, old),
-        deleted: (pod) => this.#deleted(pod),
+        added: (pod) => this.#intake.added(pod),
+        updated: (pod, old) => this.#intake.updated(pod, old),
+        deleted: (pod) => this.#intake.deleted(pod),
       });
-      this.#synced = true;
-      await this.#startStaticPods();
-      await this.#cleanOrphans();
+      this.#intake.synced = true;
+      disposables.add(() => this.#intake.stop());
+      await this.#intake.startStaticPods();
+      await this.#intake.cleanOrphans();
       this.#pleg.start();
       this.#housekeeping.start();
       disposables.add(() => this.#housekeeping.stop());
@@ -381,161 +400,8 @@ class KubeletInstance {
     return `${volume.path}/${file}`;
   }
 
-  // Pods: from the API, from the runtime.
-
-  #added(pod: Pod): void {
-    const uid = uidOf(pod);
-    if (isMirrorPod(pod)) return this.#mirrorChanged(pod);
-    this.#pods.set(uid, pod);
-    this.#statuses.observe(pod);
-    this.#housekeeping.poke();
-    const state = this.#cache.peek(uid);
-    if (!state) this.#cache.begin(pod);
-    const isNew = !state && !isTerminalPhase(pod.status?.phase) && pod.metadata?.deletionTimestamp === undefined;
-    if (isNew && !this.#workers.phase(uid) && !this.#admit(pod)) return;
-    this.#resizes.begin(pod);
-    this.#workers.update(this.#resizes.allocated(pod));
-    this.#pleg.poke();
-  }
-
-  #updated(pod: Pod, old: Pod): void {
-    const uid = uidOf(pod);
-    if (uid !== uidOf(old)) {
-      this.#deleted(old);
-      this.#added(pod);
-      return;
-    }
-    if (isMirrorPod(pod)) return this.#mirrorChanged(pod);
-    this.#pods.set(uid, pod);
-    this.#statuses.observe(pod);
-    const same =
-      pod.metadata?.deletionTimestamp === old.metadata?.deletionTimestamp &&
-      pod.metadata?.deletionGracePeriodSeconds === old.metadata?.deletionGracePeriodSeconds &&
-      equal(pod.spec, old.spec) &&
-      equal(pod.metadata?.labels, old.metadata?.labels) &&
-      equal(pod.metadata?.annotations, old.metadata?.annotations);
-    if (!same) {
-      this.#resizes.consider(pod);
-      this.#workers.update(this.#resizes.allocated(pod));
-      this.#retryResizes();
-    } else if (this.#gatesChanged(pod, old)) this.#refreshSoon(uid);
-  }
-
-  /** Conditions that others keep may decide whether the pod is ready. */
-  #gatesChanged(pod: Pod, old: Pod): boolean {
-    return (pod.status?.conditions ?? []).some(
-      (condition) =>
-        !isKubeletCondition(condition.type) && conditionOf(old.status?.conditions, condition.type)?.status !== condition.status,
-    );
-  }
-
-  #deleted(pod: Pod): void {
-    const uid = uidOf(pod);
-    if (isMirrorPod(pod)) return this.#mirrors.observeDeleted(pod);
-    this.#pods.delete(uid);
-    this.#workers.remove(pod);
-  }
-
-  #mirrorChanged(mirror: Pod): void {
-    this.#mirrors.observe(mirror);
-    const pod = this.#mirrors.staticOf(mirror);
-    if (pod) this.#statuses.observe(mirror, uidOf(pod));
-  }
-
-  async #startStaticPods(): Promise<void> {
-    const { staticPodPath, nodeName } = this.#options;
-    if (!staticPodPath) return;
-    const { clock, log } = this.#context;
-    const source = new StaticPods({ directory: staticPodPath, nodeName, clock, log, changed: (pods) => this.#staticPodsChanged(pods) });
-    this.#disposables.add(() => source.stop());
-    await source.start();
-  }
-
-  /** A changed file is another pod: it has another uid. */
-  #staticPodsChanged(pods: Pod[]): void {
-    const wanted = new Set(pods.map(uidOf));
-    for (const [uid, pod] of this.#pods)
-      if (isStaticPod(pod) && !wanted.has(uid)) {
-        void this.#mirrors.forget(pod);
-        this.#deleted(pod);
-      }
-    for (const pod of pods) {
-      this.#mirrors.add(pod);
-      if (!this.#pods.has(uidOf(pod))) this.#added(pod);
-    }
-  }
-
-  #evict(pod: Pod, message: string): void {
-    this.#options.events.event(pod, 'Warning', 'Evicted', message);
-    this.#workers.terminate(uidOf(pod), { gracePeriod: 1, evict: { reason: 'Evicted', message, disruption: true } });
-  }
-
   #runningContainers(): { id: string; logPath: string }[] {
     return this.#cache.uids().flatMap((uid) => this.#cache.peek(uid)!.containers.filter(({ state }) => state === 'running'));
-  }
-
-  #admit(pod: Pod): boolean {
-    const { log } = this.#context;
-    const node: Node = this.#node.node ?? { metadata: { name: this.#options.nodeName } };
-    const others = this.#workers.active().filter((other) => uidOf(other) !== uidOf(pod));
-    const rejection = admit(pod, {
-      node: node.status?.allocatable ? node : { ...node, status: { ...node.status, allocatable: this.#resources.allocatable } },
-      others,
-      allowedUnsafeSysctls: this.#options.allowedUnsafeSysctls ?? [],
-      pressure: this.#housekeeping.pressure,
-      simulated: this.#simulated,
-    });
-    if (!rejection) return true;
-    log.info('Refused a pod', { pod: formatPod(pod), ...rejection });
-    this.#options.events.event(pod, 'Warning', rejection.reason, rejection.message);
-    this.#workers.reject(pod);
-    const status: PodStatus = {
-      ...this.#makeStatus(pod, this.#cache.peek(uidOf(pod))!, false),
-      phase: 'Failed',
-      reason: rejection.reason,
-      message: `Pod was rejected: ${rejection.message}`,
-    };
-    delete status.containerStatuses;
-    delete status.initContainerStatuses;
-    this.#statuses.set(pod, status);
-    return false;
-  }
-
-  /** The runtime has a pod that nobody sent. */
-  #found(state: RuntimePod): void {
-    if (!this.#synced || this.#pods.has(state.uid)) {
-      this.#workers.wake(state.uid);
-      return;
-    }
-    if (!this.#workers.phase(state.uid)) this.#endUnknown(state);
-  }
-
-  #endUnknown(state: RuntimePod): void {
-    this.#context.log.info('Ends a pod that the API does not know', { pod: `${state.namespace}/${state.name}`, uid: state.uid });
-    this.#workers.terminateUnknown(
-      { apiVersion: 'v1', kind: 'Pod', metadata: { name: state.name, namespace: state.namespace, uid: state.uid } },
-      1,
-    );
-  }
-
-  /** After a start: what is left of pods that went meanwhile. upstream: HandlePodCleanups. */
-  async #cleanOrphans(): Promise<void> {
-    for (const uid of this.#cache.uids()) {
-      const state = this.#cache.peek(uid)!;
-      if (!this.#pods.has(uid) && !this.#workers.phase(uid)) this.#endUnknown(state);
-    }
-    const left = new Set([...(await this.#volumes.onDisk()), ...(await this.#cgroups.pods())]);
-    for (const uid of left)
-      if (!this.#pods.has(uid) && !this.#workers.phase(uid)) {
-        await this.#volumes.tearDown(uid);
-        await this.#cgroups.remove(uid).catch((error: unknown) => this.#context.log.debug('Cannot remove a cgroup', { uid, error }));
-      }
-  }
-
-  #forgotten(uid: string): void {
-    for (const key of this.#reasons.keys()) if (key.startsWith(`${uid}/`)) this.#reasons.delete(key);
-    this.#resizes.forget(uid);
-    this.#retryResizes();
   }
 
   // In-place resize.
@@ -554,20 +420,6 @@ class KubeletInstance {
     } catch (error) {
       this.#resizes.failed(pod, (error as Error).message);
       throw error;
-    }
-  }
-
-  /** Why the pod would not fit beside the others; undefined where it does. */
-  #unfit(pod: Pod): string | undefined {
-    const node = this.#node.node;
-    const others = this.#workers.active().filter((other) => uidOf(other) !== uidOf(pod));
-    return node && fits(pod, { node, others })?.message;
-  }
-
-  #retryResizes(): void {
-    for (const uid of this.#resizes.deferred()) {
-      const pod = this.#pods.get(uid);
-      if (pod && this.#resizes.consider(pod)) this.#workers.update(this.#resizes.allocated(pod));
     }
   }
 
