@@ -51,6 +51,11 @@ export interface KindRules<T extends KubeObject = KubeObject> {
   validate?(object: T): FieldError[];
   /** Runs beside metadata validation. Includes validate's rules where upstream does. */
   validateUpdate?(object: T, old: T): FieldError[];
+  /**
+   * What takes loading (expressions, default values in schemas). Runs at creation and at updates of the main resource, after the checks
+   * above have found nothing.
+   */
+  validateLater?(object: T, old?: T): Promise<FieldError[]>;
   /** Whole metadata.name check. Default: DNS-1123 subdomain. */
   validateName?(name: string, prefix: boolean): string[];
   /** Rules of the subresources that write a part of the object: status, scale (generic), approval, finalize, ephemeralcontainers, resize. */
@@ -60,6 +65,8 @@ export interface KindRules<T extends KubeObject = KubeObject> {
       /** Changes `object`: restores from `old` all that this subresource may not touch. Default for status: everything but status and metadata. */
       prepareForUpdate?(object: T, old: T, context: StrategyContext): void;
       validateUpdate?(object: T, old: T): FieldError[];
+      /** Texts for Warning headers. */
+      warnings?(object: T, old: T): string[];
     }
   >;
   /** Texts for Warning headers. */

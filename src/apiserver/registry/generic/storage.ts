@@ -12,7 +12,17 @@ import { timestamp } from '#machinery/clock';
 import { equal } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
 import { nameIsPathSegment, validateObjectMeta, validateObjectMetaUpdate } from '#machinery/names';
-import { alreadyExists, badRequest, conflict, failure, invalid, invalidField, isAlreadyExists, modified, notFound } from '#machinery/status';
+import {
+  alreadyExists,
+  badRequest,
+  conflict,
+  failure,
+  invalid,
+  invalidField,
+  isAlreadyExists,
+  modified,
+  notFound,
+} from '#machinery/status';
 import type { FieldError } from '#machinery/status';
 import type { Store } from '#store';
 import type { AdmissionAttributes, CachedObject, Operation, ServedResource, WatchCache } from '../../contract.ts';
@@ -147,10 +157,15 @@ export class GenericStorage implements ResourceStorage {
       } catch (error) {
         if (!isAlreadyExists(error)) throw error;
         if (generated)
-          throw failure(409, 'AlreadyExists', `${this.#qualified()} "${name}" already exists, the server was not able to generate a unique name for the object`, {
-            ...error.status.details,
-            retryAfterSeconds: 1,
-          });
+          throw failure(
+            409,
+            'AlreadyExists',
+            `${this.#qualified()} "${name}" already exists, the server was not able to generate a unique name for the object`,
+            {
+              ...error.status.details,
+              retryAfterSeconds: 1,
+            },
+          );
         await this.fresh();
         if (this.cache.get(key)?.object.metadata?.deletionTimestamp)
           throw failure(409, 'AlreadyExists', `object is being deleted: ${error.message}`, error.status.details);
@@ -169,6 +184,7 @@ export class GenericStorage implements ResourceStorage {
     if (!rules.prepareForCreate && this.#hasStatus) delete (object as { status?: unknown }).status;
     rules.prepareForCreate?.(object, this.#strategyContext(context));
     const errors = [...this.#metaErrors(object), ...(rules.validate?.(object) ?? [])];
+    if (errors.length === 0 && rules.validateLater) errors.push(...(await rules.validateLater(object)));
     if (errors.length > 0) throw invalid(kind, meta.name ?? '', distinct(errors));
     for (const text of rules.warnings?.(object) ?? []) context.warn(text);
     if (options.admit)
@@ -180,7 +196,9 @@ export class GenericStorage implements ResourceStorage {
     const { rules, fact } = this.served;
     return validateObjectMeta(object.metadata, {
       namespaced: fact.namespaced,
-      ...(rules.validateName && { nameErrors: (name: string, prefix: boolean) => [...rules.validateName!(name, prefix), ...nameIsPathSegment(name, prefix)] }),
+      ...(rules.validateName && {
+        nameErrors: (name: string, prefix: boolean) => [...rules.validateName!(name, prefix), ...nameIsPathSegment(name, prefix)],
+      }),
     });
   }
 
@@ -262,7 +280,10 @@ export class GenericStorage implements ResourceStorage {
     options: StorageOptions,
   ): Promise<KubeObject | undefined> {
     const { namespace = '', name = '' } = old.metadata ?? {};
-    if (!options.direct) this.#beforeUpdate(context, object, old, subresource);
+    if (!options.direct) {
+      this.#beforeUpdate(context, object, old, subresource);
+      if (!subresource && this.served.rules.validateLater) await this.#validateLater(object, old);
+    }
     ignoreTimestamps(object, old);
     if (options.admit)
       await this.parts.admission().validate(this.#attributes('UPDATE', context, namespace, name, object, old, subresource));
@@ -284,6 +305,11 @@ export class GenericStorage implements ResourceStorage {
       if (error instanceof RevisionChanged) return undefined;
       throw error;
     }
+  }
+
+  async #validateLater(object: KubeObject, old: KubeObject): Promise<void> {
+    const errors = await this.served.rules.validateLater!(object, old);
+    if (errors.length > 0) throw invalid(this.served.kind, object.metadata?.name ?? '', distinct(errors));
   }
 
   #beforeUpdate(context: RequestContext, object: KubeObject, old: KubeObject, subresource: string): void {
@@ -309,7 +335,8 @@ export class GenericStorage implements ResourceStorage {
     const validate = special?.validateUpdate ?? (subresource === 'status' ? undefined : rules.validateUpdate);
     errors.push(...(validate?.(object, old) ?? []));
     if (errors.length > 0) throw invalid(kind, meta.name ?? '', distinct(errors));
-    if (!subresource) for (const text of rules.warnings?.(object, old) ?? []) context.warn(text);
+    const warnings = subresource ? special?.warnings?.(object, old) : rules.warnings?.(object, old);
+    for (const text of warnings ?? []) context.warn(text);
   }
 
   #counts(object: KubeObject, old: KubeObject): boolean {
