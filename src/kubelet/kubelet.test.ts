@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import type { Node } from '#api';
 import { harness } from './testing/harness.ts';
@@ -224,4 +227,32 @@ test('a stopped kubelet leaves no timer behind', async () => {
   await kubelet[Symbol.asyncDispose]();
   await kubelet.settle();
   assert.equal(kubelet.clock.pending, 0);
+});
+
+test('pods of the node itself run, and the API shows a mirror of them', async () => {
+  const directory = await mkdtemp(path.join(os.tmpdir(), 'static-pods-'));
+  try {
+    const manifest = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'own' }, spec: { containers: [{ name: 'main', image: 'x:1' }] } };
+    await writeFile(path.join(directory, 'own.json'), JSON.stringify(manifest));
+    const waiting = harness({ staticPodPath: directory });
+    await using kubelet = await waiting;
+    await kubelet.settle();
+    const mirror = kubelet.pod('own-node-1')!;
+    assert.equal(mirror.status?.phase, 'Running');
+    assert.ok(mirror.metadata?.annotations?.['kubernetes.io/config.mirror']);
+    assert.equal((await kubelet.runtime.runtime.listPodSandbox({})).items?.length, 1);
+    kubelet.api.remove('pods', 'default', 'own-node-1');
+    await kubelet.settle();
+    assert.equal(kubelet.pod('own-node-1')?.status?.phase, 'Running');
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+test('a pod that wants a user namespace of its own does not run without', async () => {
+  await using kubelet = await harness();
+  kubelet.run('users', { containers: [sleeper], hostUsers: false });
+  await kubelet.settle();
+  assert.equal(kubelet.pod('users')!.status?.phase, 'Pending');
+  assert.ok(kubelet.events.some(({ message }) => message.includes('runtime does not support user namespaces')));
 });

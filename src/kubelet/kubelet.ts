@@ -21,6 +21,7 @@ import { PodCache } from './pod-runtime/cache.ts';
 import type { ResolverSettings } from './pod-runtime/dns.ts';
 import { ImageManager } from './pod-runtime/images.ts';
 import { PodRuntime } from './pod-runtime/manager.ts';
+import { UserNamespaces } from './pod-runtime/user-namespace.ts';
 import type { RuntimePod } from './pod-runtime/runtime-pod.ts';
 import { PodIntake } from './pod-intake.ts';
 import { PodSync } from './pod-sync.ts';
@@ -78,6 +79,7 @@ class KubeletInstance {
   readonly #housekeeping: Housekeeping;
   readonly #mirrors: MirrorPods;
   readonly #intake: PodIntake;
+  readonly #users: UserNamespaces;
   readonly #stopping = new AbortController();
   #cgroups: Cgroups = noCgroups;
   #resources: NodeResources = { capacity: {}, allocatable: {} };
@@ -145,6 +147,7 @@ class KubeletInstance {
     });
     const services = options.informers.for(Service);
     const runtimeClasses = options.informers.for(RuntimeClass);
+    this.#users = new UserNamespaces(options.rootDirectory);
     this.#runtime = new PodRuntime({
       runtime,
       clock,
@@ -174,6 +177,7 @@ class KubeletInstance {
         return found.handler;
       },
       recursiveReadOnly: (handler) => this.#node.recursiveReadOnly(handler),
+      users: (pod, handler) => this.#users.of(pod, this.#node.userNamespaces(handler)),
       environment: (pod, podIps) => ({
         configMap: this.#objects.configMap,
         secret: this.#objects.secret,
@@ -222,6 +226,7 @@ class KubeletInstance {
       },
       resizeProgress: (pod, state) => this.#resizes.progress(pod, state),
       forgotten: (pod) => {
+        this.#users.release(uidOf(pod));
         for (const key of this.#reasons.keys()) if (key.startsWith(`${uidOf(pod)}/`)) this.#reasons.delete(key);
         this.#intake.forgotten(uidOf(pod));
       },
@@ -370,6 +375,7 @@ class KubeletInstance {
     const resolver = options.resolverConfig ?? '/etc/resolv.conf';
     this.#resolverText = resolver ? await readFile(resolver, 'utf8').catch(() => '') : undefined;
     await this.#volumes.start();
+    await this.#users.restore(await this.#volumes.onDisk());
     this.#disposables.add(() => this.#volumes.stop());
     if (options.cgroupRoot !== undefined)
       try {

@@ -363,6 +363,10 @@ export class NodeStatusReporter {
     return this.#handlers?.find(({ name }) => (name ?? '') === handler)?.features?.recursiveReadOnlyMounts ?? false;
   }
 
+  userNamespaces(handler: string): boolean {
+    return this.#handlers?.find(({ name }) => (name ?? '') === handler)?.features?.userNamespaces ?? false;
+  }
+
   /** For admission: the node as last known. */
   current(): Node | undefined {
     return this.#node && draft(this.#node);

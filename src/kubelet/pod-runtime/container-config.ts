@@ -39,7 +39,9 @@ export function containerConfig(pod: Pod, container: Container, source: Containe
     args: (container.args ?? []).map((word) => expand(word, lookup)),
     workingDir: container.workingDir ?? '',
     envs: [...source.environment].map(([key, value]) => ({ key, value })),
-    mounts: source.mounts,
+    mounts: source.users
+      ? source.mounts.map((mount) => ({ ...mount, uidMappings: source.users!.uids ?? [], gidMappings: source.users!.gids ?? [] }))
+      : source.mounts,
     labels: containerLabels(pod, container),
     annotations: containerAnnotations(pod, container, source.restartCount),
     logPath: containerLogPath(container.name, source.restartCount),

@@ -3,7 +3,7 @@ import type { Container, EphemeralContainer, Pod, Secret } from '#api';
 import type { EventRecorder } from '#client';
 import type { Clock, Random } from '#machinery/clock';
 import type { Log } from '#machinery/log';
-import type { ImageSpec, PodSandboxConfig, Runtime } from '#runtime';
+import type { ImageSpec, PodSandboxConfig, Runtime, UserNamespace } from '#runtime';
 import { BackOff, goDuration } from '../back-off.ts';
 import {
   fieldPathOf,
@@ -57,6 +57,8 @@ export interface PodRuntimeOptions {
   cgroupParent(pod: Pod): string;
   runtimeHandler(pod: Pod): Promise<string>;
   recursiveReadOnly(handler: string): boolean;
+  /** The pod's own user namespace; undefined where it shares the host's. */
+  users(pod: Pod, handler: string): Promise<UserNamespace | undefined>;
   environment(pod: Pod, podIps: readonly string[]): EnvironmentSource;
   maxContainerRestartPeriod: number;
   simulated: boolean;
@@ -123,12 +125,15 @@ export class PodRuntime {
       throw this.#sandboxFailure(pod, error);
     });
     let config: PodSandboxConfig;
+    let users: UserNamespace | undefined;
     try {
+      users = await this.#options.users(pod, handler);
       config = sandboxConfig(pod, actions.attempt, {
         resolver: this.#options.resolver(pod),
         podLogsDirectory: this.#options.podLogsDirectory,
         cgroupParent: this.#options.cgroupParent(pod),
         extraGroups: this.#groups(input),
+        users,
       });
     } catch (error) {
       throw this.#sandboxFailure(pod, error);
@@ -156,7 +161,7 @@ export class PodRuntime {
     const start = async (container: Container): Promise<boolean> => {
       input.signal.throwIfAborted();
       try {
-        await this.#start(input, container, { sandboxId, config, handler });
+        await this.#start(input, container, { sandboxId, config, handler, users });
         this.#options.setReason(pod, container.name, undefined);
         return true;
       } catch (error) {
@@ -195,7 +200,12 @@ export class PodRuntime {
   async #start(
     input: SyncInput,
     container: Container,
-    { sandboxId, config, handler }: { sandboxId: string; config: PodSandboxConfig; handler: string },
+    {
+      sandboxId,
+      config,
+      handler,
+      users,
+    }: { sandboxId: string; config: PodSandboxConfig; handler: string; users: UserNamespace | undefined },
   ): Promise<void> {
     const { pod, pullSecrets, signal, volumes } = input;
     const { cache, clock, events, images, machine, random, runtime, rootDirectory } = this.#options;
@@ -282,6 +292,7 @@ export class PodRuntime {
         user,
         rootDirectory,
         extraGroups: this.#groups(input),
+        users,
         ...(targetId !== undefined && { targetId }),
       });
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { Pod } from '#api';
-import type { LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig, PortMapping, Protocol } from '#runtime';
+import type { LinuxContainerResources, LinuxPodSandboxConfig, PodSandboxConfig, PortMapping, Protocol, UserNamespace } from '#runtime';
 import { containersOf, initContainersOf, isHostNetwork, isSidecar, nameOf, namespaceOf, specOf, uidOf } from '../pod-spec.ts';
 import { podLimits, podRequests } from '../pod-resources.ts';
 import { cpuPeriod, milliToQuota, milliToShares } from '../resources/cpu.ts';
@@ -15,6 +15,7 @@ export interface SandboxSource {
   podLogsDirectory: string;
   cgroupParent: string;
   extraGroups: readonly number[];
+  users?: UserNamespace | undefined;
 }
 
 /** Ports of the node that the pod takes. Two for one container port each with the same protocol are one. */
@@ -51,7 +52,7 @@ export function sandboxConfig(pod: Pod, attempt: number, source: SandboxSource):
   const mappings = portMappings(pod);
   const linux: LinuxPodSandboxConfig = {
     cgroupParent: source.cgroupParent,
-    securityContext: sandboxSecurityContext(pod, source.extraGroups),
+    securityContext: sandboxSecurityContext(pod, source.extraGroups, source.users),
     sysctls,
     resources: sandboxResources({
       cpu: requests.get('cpu')?.milliValue() ?? 0,

@@ -1,7 +1,7 @@
 /** Security contexts in the runtime's words. upstream: pkg/securitycontext, pkg/kubelet/kuberuntime/security_context.go, helpers.go. */
 import path from 'node:path';
 import type { Container, Pod, PodSecurityContext, SecurityContext } from '#api';
-import type { LinuxContainerSecurityContext, LinuxSandboxSecurityContext, NamespaceOption, SecurityProfile } from '#runtime';
+import type { LinuxContainerSecurityContext, LinuxSandboxSecurityContext, NamespaceOption, SecurityProfile, UserNamespace } from '#runtime';
 import { allContainers, isHostNetwork, specOf } from '../pod-spec.ts';
 
 const maskedPaths = [
@@ -32,13 +32,13 @@ export function effectiveSecurityContext(pod: Pod, container: Container): Securi
   return { ...inherited, ...own };
 }
 
-export function namespaceOptions(pod: Pod): NamespaceOption {
+export function namespaceOptions(pod: Pod, users: UserNamespace | undefined): NamespaceOption {
   const spec = specOf(pod);
   return {
     network: isHostNetwork(pod) ? 'NODE' : 'POD',
     pid: spec.hostPID ? 'NODE' : spec.shareProcessNamespace ? 'POD' : 'CONTAINER',
     ipc: spec.hostIPC ? 'NODE' : 'POD',
-    ...(spec.hostUsers === false && { usernsOptions: { mode: 'POD' as const } }),
+    ...(users && { usernsOptions: users }),
   };
 }
 
@@ -118,6 +118,8 @@ export interface SecuritySource {
   rootDirectory: string;
   /** Groups that the pod's volumes ask for. */
   extraGroups: readonly number[];
+  /** The pod's own user namespace, where it has one. */
+  users?: UserNamespace | undefined;
 }
 
 export function containerSecurityContext(pod: Pod, container: Container, source: SecuritySource): LinuxContainerSecurityContext {
@@ -143,7 +145,7 @@ export function containerSecurityContext(pod: Pod, container: Container, source:
     ...(context.runAsGroup !== undefined && { runAsGroup: { value: context.runAsGroup } }),
     privileged: context.privileged === true,
     readonlyRootfs: context.readOnlyRootFilesystem === true,
-    namespaceOptions: namespaceOptions(pod),
+    namespaceOptions: namespaceOptions(pod, source.users),
     ...(groups.length && { supplementalGroups: groups }),
     ...(shared?.supplementalGroupsPolicy && { supplementalGroupsPolicy: shared.supplementalGroupsPolicy as 'Merge' | 'Strict' }),
     noNewPrivs: context.allowPrivilegeEscalation === false,
@@ -154,7 +156,11 @@ export function containerSecurityContext(pod: Pod, container: Container, source:
   };
 }
 
-export function sandboxSecurityContext(pod: Pod, extraGroups: readonly number[]): LinuxSandboxSecurityContext {
+export function sandboxSecurityContext(
+  pod: Pod,
+  extraGroups: readonly number[],
+  users: UserNamespace | undefined,
+): LinuxSandboxSecurityContext {
   const context = specOf(pod).securityContext;
   const groups = groupsOf(context, extraGroups);
   let privileged = false;
@@ -162,7 +168,7 @@ export function sandboxSecurityContext(pod: Pod, extraGroups: readonly number[])
   return {
     privileged,
     seccomp: { profileType: 'RuntimeDefault' },
-    namespaceOptions: namespaceOptions(pod),
+    namespaceOptions: namespaceOptions(pod, users),
     ...(context?.runAsUser !== undefined && { runAsUser: { value: context.runAsUser } }),
     ...(context?.runAsGroup !== undefined && { runAsGroup: { value: context.runAsGroup } }),
     ...(groups.length && { supplementalGroups: groups }),
