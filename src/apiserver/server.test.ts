@@ -58,7 +58,7 @@ test('a ConfigMap is created, read, listed, updated, watched and deleted in proc
   await watch.done;
 });
 
-test('what does not validate, exist or fit is refused in upstream\'s words', async () => {
+test("what does not validate, exist or fit is refused in upstream's words", async () => {
   await using api = await server();
   const client = api.clientFor(admin);
   const map = (name: string): ConfigMap => ({ metadata: { namespace: 'default', name } });
@@ -72,10 +72,7 @@ test('what does not validate, exist or fit is refused in upstream\'s words', asy
   await assert.rejects(client.create(ConfigMap, { ...map('b'), extra: 1 } as never, { fieldValidation: 'Strict' }), {
     message: 'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "extra"',
   });
-  await assert.rejects(
-    client.delete(ConfigMap, { namespace: 'default', name: 'a' }, { preconditions: { uid: 'x' } }),
-    isConflict,
-  );
+  await assert.rejects(client.delete(ConfigMap, { namespace: 'default', name: 'a' }, { preconditions: { uid: 'x' } }), isConflict);
   await assert.rejects(client.list(ConfigMap, { fieldSelector: 'data.x=1' }), (error) => isStatus(error, 'BadRequest'));
   assert.ok(isAlreadyExists(await client.create(Namespace, { metadata: { name: 'kube-system' } }).catch((error: unknown) => error)));
 });
@@ -83,14 +80,18 @@ test('what does not validate, exist or fit is refused in upstream\'s words', asy
 test('lists come in pages of one revision', async () => {
   await using api = await server();
   const client = api.clientFor(admin);
-  for (let index = 0; index < 5; index++) await client.create(ConfigMap, { metadata: { namespace: 'default', name: `m${index}`, labels: { odd: String(index % 2) } } });
+  for (let index = 0; index < 5; index++)
+    await client.create(ConfigMap, { metadata: { namespace: 'default', name: `m${index}`, labels: { odd: String(index % 2) } } });
   const first = await client.list(ConfigMap, { limit: 2 });
   assert.equal(first.items.length, 2);
   assert.equal(first.metadata.remainingItemCount, 3);
   await client.delete(ConfigMap, { namespace: 'default', name: 'm4' });
   const second = await client.list(ConfigMap, { limit: 2, continue: first.metadata.continue! });
   const third = await client.list(ConfigMap, { limit: 2, continue: second.metadata.continue! });
-  assert.deepEqual([...first.items, ...second.items, ...third.items].map((item) => item.metadata?.name), ['m0', 'm1', 'm2', 'm3', 'm4']);
+  assert.deepEqual(
+    [...first.items, ...second.items, ...third.items].map((item) => item.metadata?.name),
+    ['m0', 'm1', 'm2', 'm3', 'm4'],
+  );
   assert.equal(third.metadata.resourceVersion, first.metadata.resourceVersion);
   const odd = await client.list(ConfigMap, { labelSelector: 'odd=1', limit: 1 });
   assert.equal(odd.items[0]?.metadata?.name, 'm1');
@@ -123,8 +124,10 @@ test('a selector turns changes into additions and deletions; bookmarks follow', 
   const client = api.clientFor(admin);
   const ref = { namespace: 'default', name: 'a' };
   const seen: string[] = [];
-  const watch = await client.watch(ConfigMap, { labelSelector: 'on=yes', allowWatchBookmarks: true, resourceVersion: '0' }, ({ type, object }) =>
-    seen.push(`${type} ${object.metadata?.name ?? ''}`),
+  const watch = await client.watch(
+    ConfigMap,
+    { labelSelector: 'on=yes', allowWatchBookmarks: true, resourceVersion: '0' },
+    ({ type, object }) => seen.push(`${type} ${object.metadata?.name ?? ''}`),
   );
   await client.create(ConfigMap, { metadata: ref });
   await client.patch(ConfigMap, ref, 'merge', { metadata: { labels: { on: 'yes' } } });

@@ -28,7 +28,10 @@ import { ResourceTable } from './registry/table.ts';
 import { watchCaches } from './watchcache/mod.ts';
 
 /** The server's own identity: it may do everything. */
-export const loopbackUser: UserInfo = Object.freeze({ name: 'system:apiserver', groups: Object.freeze(['system:masters', 'system:authenticated']) });
+export const loopbackUser: UserInfo = Object.freeze({
+  name: 'system:apiserver',
+  groups: Object.freeze(['system:masters', 'system:authenticated']),
+});
 
 const fiveMinutes = 5 * 60_000;
 /** Watches without a timeout of their own end after 30 to 60 minutes, not all at once. upstream: MinRequestTimeout. */
@@ -159,7 +162,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     parts,
     async listen(target) {
       if (!options.tls) throw new Error('Cannot listen: no certificate was given');
-      const listener = await listen(options.tls, target, (exchange, peer, upgrade) => handle(http, exchange, peer, upgrade), log);
+      const listener = await listen(options.tls, target, (exchange, peer, upgrade) => handle(http, exchange, peer, upgrade), log, clock);
       listeners.add(listener);
       return {
         ...listener,

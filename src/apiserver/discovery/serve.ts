@@ -56,7 +56,12 @@ export function serveDiscovery(paths: PathTable, table: ResourceTable, address: 
   };
   const answer = ({ exchange, headers }: PathRequest, { bytes }: Document): Promise<void> =>
     endCompressed(exchange, 200, { ...headers, 'content-type': 'application/json' }, bytes);
-  const aggregate = (request: PathRequest, version: string, name: string, only: (group: DiscoveryGroup) => boolean): Promise<void> | void => {
+  const aggregate = (
+    request: PathRequest,
+    version: string,
+    name: string,
+    only: (group: DiscoveryGroup) => boolean,
+  ): Promise<void> | void => {
     const { exchange, headers } = request;
     const { bytes, etag } = document(`${name}#${version}`, () => aggregated(current().filter(only), version));
     const all = {

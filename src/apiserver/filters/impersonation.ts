@@ -49,8 +49,7 @@ export async function impersonate(authorizer: Authorizer, user: UserInfo, header
   for (const group of groups) await check({ resource: 'groups', name: group });
   if (uid) await check({ group: 'authentication.k8s.io', resource: 'uids', name: uid });
   for (const [key, values] of Object.entries(extra))
-    for (const value of values)
-      await check({ group: 'authentication.k8s.io', resource: 'userextras', subresource: key, name: value });
+    for (const value of values) await check({ group: 'authentication.k8s.io', resource: 'userextras', subresource: key, name: value });
 
   const became = [...groups];
   if (isAccount && groups.length === 0) became.push('system:serviceaccounts', `system:serviceaccounts:${namespace}`);

@@ -75,7 +75,7 @@ function onResource(handlers: Handlers, request: ApiRequest, entry: TableEntry):
     case 'create':
       return create(request, storage);
     case 'update':
-      return update(request, storage, '');
+      return update(request, storage, '', authorizeCreate(handlers));
     case 'patch':
       return patch(request, storage, '', authorizeCreate(handlers));
     case 'delete':
@@ -96,7 +96,7 @@ function onSubresource(handlers: Handlers, request: ApiRequest, entry: TableEntr
     case 'get':
       return get(request, storage);
     case 'update':
-      return update(request, storage, subresource);
+      return update(request, storage, subresource, authorizeCreate(handlers));
     case 'patch':
       return patch(request, storage, subresource, authorizeCreate(handlers));
     default:

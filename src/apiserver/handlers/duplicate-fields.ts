@@ -11,9 +11,7 @@ export function duplicateFields(text: string, parsed: unknown): string[] {
 export function inTextOrder(text: string, complaints: readonly { path: string; duplicate: boolean; text: string }[]): string[] {
   const all = occurrences(text);
   const place = (path: string, duplicate: boolean): number => all.findIndex((entry) => entry.path === path && entry.again === duplicate);
-  return [...complaints]
-    .sort((a, b) => place(a.path, a.duplicate) - place(b.path, b.duplicate))
-    .map((complaint) => complaint.text);
+  return [...complaints].sort((a, b) => place(a.path, a.duplicate) - place(b.path, b.duplicate)).map((complaint) => complaint.text);
 }
 
 function colons(text: string): number {

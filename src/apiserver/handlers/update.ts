@@ -1,6 +1,7 @@
 /** PUT, on a resource or a subresource of the same kind. upstream: apiserver/pkg/endpoints/handlers/update.go. */
 import { draft } from '#machinery/meta';
 import { badRequest } from '#machinery/status';
+import type { RequestContext } from '../registry/contract.ts';
 import { matchNamespace } from '../registry/generic/storage.ts';
 import type { GenericStorage } from '../registry/generic/storage.ts';
 import type { Answer, ApiRequest } from './contract.ts';
@@ -10,7 +11,12 @@ import { trackCreate, trackUpdate } from './managed-fields.ts';
 import { checkWriteOptions } from './options.ts';
 import { dedupOwnerReferences } from './owner-references.ts';
 
-export async function update(request: ApiRequest, storage: GenericStorage, subresource: string): Promise<Answer> {
+export async function update(
+  request: ApiRequest,
+  storage: GenericStorage,
+  subresource: string,
+  authorizeCreate: (context: RequestContext) => Promise<void>,
+): Promise<Answer> {
   const { context } = request;
   const { served } = storage;
   const { namespace, name } = context.info;
@@ -26,10 +32,11 @@ export async function update(request: ApiRequest, storage: GenericStorage, subre
     context,
     namespace,
     name,
-    (old) => {
+    async (old) => {
       // A private copy for each try.
       const next = draft(object);
       if (old) return trackUpdate(served, old, next, context, now, subresource);
+      await authorizeCreate(context);
       wipeSystemFields(next);
       if (object.metadata?.uid) next.metadata!.uid = object.metadata.uid;
       return trackCreate(served, next, context, now);

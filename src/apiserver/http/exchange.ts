@@ -30,6 +30,7 @@ export class Http2Exchange extends BaseExchange implements Exchange {
   readonly headers: Headers;
   readonly httpVersion = '2';
   readonly #stream: ServerHttp2Stream;
+  #bodyTaken = false;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
     super();
@@ -49,11 +50,13 @@ export class Http2Exchange extends BaseExchange implements Exchange {
   }
 
   get body(): Readable {
+    this.#bodyTaken = true;
     return this.#stream;
   }
 
   respond(status: number, headers: Headers): Writable {
     this.once();
+    this.#discard();
     if (!this.#stream.destroyed && !this.#stream.closed) this.#stream.respond({ ':status': status, ...withoutHopHeaders(headers) });
     return this.#stream;
   }
@@ -61,6 +64,7 @@ export class Http2Exchange extends BaseExchange implements Exchange {
   end(status: number, headers: Headers, body?: string | Uint8Array): void {
     this.once();
     if (this.#stream.destroyed || this.#stream.closed) return;
+    this.#discard();
     const size = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     this.#stream.respond(
       { ':status': status, ...withoutHopHeaders(headers), 'content-length': size },
@@ -71,6 +75,11 @@ export class Http2Exchange extends BaseExchange implements Exchange {
 
   abort(): void {
     this.#stream.close(2);
+  }
+
+  /** A body nobody reads would keep its share of the connection's window. */
+  #discard(): void {
+    if (!this.#bodyTaken) this.#stream.resume();
   }
 }
 

@@ -81,6 +81,7 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
   let user: UserInfo = nobody;
   let speaker: UserInfo = nobody;
   let leave: (() => void) | undefined;
+  let left: (() => void) | undefined;
   let code = 200;
   let failure: Status | undefined;
 
@@ -138,7 +139,15 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
       await serveTimed(server, patience, servePath(server, exchange, info, query, speaker, headers));
       return;
     }
-    if (await connect(server.handlers, { context, rest: parsed.rest, ...(upgrade ? { upgrade } : { exchange }) })) return;
+    if (longRunning) left = server.metrics.opened(info);
+    if (
+      await connect(server.handlers, {
+        context: longRunning ? { ...context, signal: AbortSignal.any([exchange.signal, server.stopping]) } : context,
+        rest: parsed.rest,
+        ...(upgrade ? { upgrade } : { exchange }),
+      })
+    )
+      return;
     if (upgrade) throw badRequest('Upgrade request is not supported here');
     const builtIn = resourceFact(info.group, info.version, info.resource) !== undefined;
     const accepted = negotiate(exchange.headers['accept'] as string | undefined, hasShapes(server.handlers, info), builtIn);
@@ -163,6 +172,7 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     await fail(exchange, upgrade, status, headers);
   } finally {
     leave?.();
+    left?.();
     if (info) server.metrics.observe(info, code, (clock.monotonic() - started) / 1000);
     audit('ResponseComplete');
   }

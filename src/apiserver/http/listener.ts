@@ -9,6 +9,7 @@ import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer as createTls } from 'node:tls';
 import type { TLSSocket, TlsOptions } from 'node:tls';
+import type { Clock, Timer } from '#machinery/clock';
 import type { Log } from '#machinery/log';
 import type { Exchange, Upgrade } from '../proxy/contract.ts';
 import { Http1Exchange, Http2Exchange, UpgradeExchange } from './exchange.ts';
@@ -27,7 +28,7 @@ export type ListenTarget = { fd: number } | { host: string; port: number };
 export interface Listener {
   readonly port: number;
   readonly host: string;
-  /** Takes no new connections, lets requests finish for `grace` milliseconds' worth of turns, then breaks what is left. */
+  /** Takes no new connections, lets requests finish for five seconds, then breaks what is left. */
   close(): Promise<void>;
 }
 
@@ -35,7 +36,16 @@ type Serve = (exchange: Exchange, peer: Peer, upgrade?: Upgrade) => Promise<void
 
 const keepAlive = 90_000;
 
-export async function listen(tls: TlsIdentity, target: ListenTarget, serve: Serve, log: Log): Promise<Listener> {
+/** How long requests may go on after `close` was called. */
+const grace = 5000;
+
+export async function listen(tls: TlsIdentity, target: ListenTarget, handler: Serve, log: Log, clock: Clock): Promise<Listener> {
+  const active = new Set<Promise<void>>();
+  const serve: Serve = (exchange, peer, upgrade) => {
+    const work = handler(exchange, peer, upgrade).finally(() => active.delete(work));
+    active.add(work);
+    return work;
+  };
   const peers = new WeakMap<Socket, Peer>();
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
@@ -107,6 +117,10 @@ export async function listen(tls: TlsIdentity, target: ListenTarget, serve: Serv
         session.close();
       }
       http1.closeIdleConnections();
+      let timer: Timer | undefined;
+      const late = new Promise<void>((done) => (timer = clock.setTimeout(done, grace)));
+      await Promise.race([Promise.allSettled(active), late]);
+      timer?.cancel();
       // One turn for what is being written, then the rest is broken.
       await new Promise((done) => setImmediate(done));
       for (const session of sessions) session.destroy();

@@ -11,7 +11,8 @@ export function goDuration(text: string): number | undefined {
   if (rest === '0') return 0;
   if (!/^(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+$/.test(rest)) return undefined;
   let total = 0;
-  for (const [, amount, unit] of rest.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/g)) total += Number(amount) * units[unit!]!;
+  for (const [, amount, unit] of rest.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/g))
+    total += Number(amount) * units[unit!]!;
   return sign === '-' ? -total : total;
 }
 

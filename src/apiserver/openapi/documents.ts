@@ -85,7 +85,7 @@ function withMeta(own: JsonSchema, dialect: Dialect): JsonSchema {
     type: 'object',
     properties: {
       ...properties,
-      apiVersion: { type: 'string', description: 'The version of the object\'s schema.' },
+      apiVersion: { type: 'string', description: "The version of the object's schema." },
       kind: { type: 'string', description: 'The kind of the object.' },
       metadata: { ...reference(`${meta}ObjectMeta`, dialect), ...(dialect === 'v3' && { description: 'Standard object metadata.' }) },
     },
@@ -115,9 +115,9 @@ export function groupVersionDocument(facts: readonly ResourceFact[], table: Reso
 
 /** Version 2: everything this server itself serves. */
 export function wholeDocument(groups: readonly DiscoveryGroup[], table: ResourceTable): JsonSchema {
-  const facts = groups.flatMap(({ versions }) => versions.flatMap(({ resources }) => resources)).filter(
-    (fact) => fact.type !== '' || table.find(fact.group, fact.version, fact.resource),
-  );
+  const facts = groups
+    .flatMap(({ versions }) => versions.flatMap(({ resources }) => resources))
+    .filter((fact) => fact.type !== '' || table.find(fact.group, fact.version, fact.resource));
   const collected = collect(facts, table, 'v2');
   const builder = new PathBuilder('v2');
   for (const model of collected.models) builder.add(model);

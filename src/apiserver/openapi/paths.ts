@@ -23,7 +23,12 @@ interface Parameter {
   type: 'string' | 'integer' | 'boolean';
 }
 
-const query = (name: string, description: string, type: Parameter['type'] = 'string'): Parameter => ({ name, in: 'query', description, type });
+const query = (name: string, description: string, type: Parameter['type'] = 'string'): Parameter => ({
+  name,
+  in: 'query',
+  description,
+  type,
+});
 const dryRun = query('dryRun', 'All: go through every step but do not store the result.');
 const fieldManager = query('fieldManager', 'Who makes the change; at most 128 printable characters.');
 const fieldValidation = query('fieldValidation', 'What to do about unknown and duplicate fields: Ignore, Warn or Strict.');
@@ -38,7 +43,10 @@ const selection = [
   query('sendInitialEvents', 'Begin a watch with what exists, marked by a bookmark.', 'boolean'),
   query('timeoutSeconds', 'How long a list or watch may take.', 'integer'),
 ];
-const watching = [query('allowWatchBookmarks', 'Send events that only tell the revision.', 'boolean'), query('watch', 'Stream changes.', 'boolean')];
+const watching = [
+  query('allowWatchBookmarks', 'Send events that only tell the revision.', 'boolean'),
+  query('watch', 'Stream changes.', 'boolean'),
+];
 const deletion = [
   query('gracePeriodSeconds', 'Seconds the object has to end; 0 removes it at once.', 'integer'),
   query('ignoreStoreReadErrorWithClusterBreakingPotential', 'Delete what cannot be read.', 'boolean'),
@@ -53,9 +61,23 @@ const streams = ['application/json;stream=watch', 'application/vnd.kubernetes.pr
 const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
 /** "apps" + "v1" → AppsV1; "rbac.authorization.k8s.io" → RbacAuthorizationV1. */
 const operationGroup = (group: string, version: string): string =>
-  (group ? group.replace(/\.k8s\.io$/, '').split(/[.-]/).map(capital).join('') : 'Core') + capital(version);
+  (group
+    ? group
+        .replace(/\.k8s\.io$/, '')
+        .split(/[.-]/)
+        .map(capital)
+        .join('')
+    : 'Core') + capital(version);
 const tagOf = (group: string, version: string): string =>
-  `${group ? group.replace(/\.k8s\.io$/, '').split('.').join('_').replaceAll('-', '_') : 'core'}_${version}`.replace(/^(\w)/, (first) => first);
+  `${
+    group
+      ? group
+          .replace(/\.k8s\.io$/, '')
+          .split('.')
+          .join('_')
+          .replaceAll('-', '_')
+      : 'core'
+  }_${version}`.replace(/^(\w)/, (first) => first);
 
 export class PathBuilder {
   readonly #dialect: Dialect;
@@ -73,7 +95,8 @@ export class PathBuilder {
     const can = (verb: string): boolean => fact.verbs.includes(verb);
     const scope = fact.namespaced ? 'Namespaced' : '';
     const gvk = { group: fact.group, version: fact.version, kind: fact.kind };
-    const name = (verb: string, infix = scope, suffix = ''): string => `${verb}${operationGroup(fact.group, fact.version)}${infix}${fact.kind}${suffix}`;
+    const name = (verb: string, infix = scope, suffix = ''): string =>
+      `${verb}${operationGroup(fact.group, fact.version)}${infix}${fact.kind}${suffix}`;
     const operation = (action: string, id: string, parts: Omit<OperationParts, 'action' | 'id' | 'tag' | 'gvk'>): JsonSchema =>
       this.#operation({ action, id, tag: tagOf(fact.group, fact.version), gvk, ...parts });
 
@@ -97,7 +120,13 @@ export class PathBuilder {
       });
     this.#path(collection, onCollection, fact.namespaced, false, fact.kind);
     if (fact.namespaced && can('list'))
-      this.#path(`${root}/${fact.resource}`, { get: operation('list', name('list', '', 'ForAllNamespaces'), list) }, false, false, fact.kind);
+      this.#path(
+        `${root}/${fact.resource}`,
+        { get: operation('list', name('list', '', 'ForAllNamespaces'), list) },
+        false,
+        false,
+        fact.kind,
+      );
 
     const onObject: JsonSchema = {};
     if (can('get')) onObject['get'] = operation('get', name('read'), { parameters: [], answer: model.type, codes: [200] });
@@ -143,7 +172,12 @@ export class PathBuilder {
           ? this.#patch(type, model.strategicMerge)
           : verb === 'get'
             ? { parameters: [], answer: type, codes: [200] }
-            : { parameters: [dryRun, fieldManager, fieldValidation], body: type, answer: type, codes: verb === 'create' ? [200, 201, 202] : [200, 201] };
+            : {
+                parameters: [dryRun, fieldManager, fieldValidation],
+                body: type,
+                answer: type,
+                codes: verb === 'create' ? [200, 201, 202] : [200, 201],
+              };
       const words: Record<string, string> = { get: 'read', create: 'create', update: 'replace', patch: 'patch' };
       item[method] = this.#operation({ action: method, id: name(words[verb] ?? verb), tag, gvk, ...parts });
     }

@@ -35,22 +35,23 @@ export function serveOpenApi(paths: PathTable, discovery: Discovery, table: Reso
   };
   const pathOf = (group: string, version: string): string => (group ? `apis/${group}/${version}` : `api/${version}`);
   const groupVersions = (): { path: string; group: string; version: string }[] =>
-    discovery.groups().flatMap(({ name, versions }) =>
-      versions
-        .filter(({ resources }) => resources.some((fact) => fact.type !== '' || table.find(fact.group, fact.version, fact.resource)))
-        .map(({ version }) => ({ path: pathOf(name, version), group: name, version })),
-    );
+    discovery
+      .groups()
+      .flatMap(({ name, versions }) =>
+        versions
+          .filter(({ resources }) => resources.some((fact) => fact.type !== '' || table.find(fact.group, fact.version, fact.resource)))
+          .map(({ version }) => ({ path: pathOf(name, version), group: name, version })),
+      );
   const groupVersion = (group: string, version: string): Promise<Document> =>
     document(pathOf(group, version), table.version, async () => {
       const { groupVersionDocument } = await import('./documents.ts');
-      const found = discovery.groups().find(({ name }) => name === group)!.versions.find((entry) => entry.version === version)!;
+      const found = discovery
+        .groups()
+        .find(({ name }) => name === group)!
+        .versions.find((entry) => entry.version === version)!;
       return Buffer.from(JSON.stringify(groupVersionDocument(found.resources, table)));
     });
-  const end = async (
-    { exchange, headers, query }: PathRequest,
-    { bytes, hash }: Document,
-    contentType: string,
-  ): Promise<void> => {
+  const end = async ({ exchange, headers, query }: PathRequest, { bytes, hash }: Document, contentType: string): Promise<void> => {
     const etag = `"${hash}"`;
     const asked = query.get('hash');
     const all = {

@@ -35,7 +35,11 @@ export class Resources {
   }
 
   /** Serves a resource from now on. Custom resources give their own traits. */
-  add(served: ServedResource, converter?: Converter, traits: StorageTraits = traitsOf(served.kind.group, served.kind.resource)): GenericStorage {
+  add(
+    served: ServedResource,
+    converter?: Converter,
+    traits: StorageTraits = traitsOf(served.kind.group, served.kind.resource),
+  ): GenericStorage {
     const { store, clock, random, table, admission } = this.#options;
     const { group, resource } = served.kind;
     const parts: StorageParts = {

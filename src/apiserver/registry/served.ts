@@ -94,7 +94,8 @@ export function builtInResources(): ServedResource[] {
     if (!fact.verbs.includes('watch')) continue;
     const kind = kindOf(fact);
     const stored = storedAs[`${fact.group}/${fact.version}/${fact.resource}`];
-    const storageFact = stored && resources.find((other) => other.group === stored[0] && other.version === stored[1] && other.kind === fact.kind);
+    const storageFact =
+      stored && resources.find((other) => other.group === stored[0] && other.version === stored[1] && other.kind === fact.kind);
     served.push({
       fact,
       kind,

@@ -258,7 +258,9 @@ function structOf(type: string): Struct {
 
 function readStruct(struct: Struct, value: unknown, at: Place | undefined, walk: Walk): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw at ? mismatch(value, at, struct.name) : new StructureError(`json: cannot unmarshal ${jsonType(value)} into Go value of type ${struct.name}`);
+    throw at
+      ? mismatch(value, at, struct.name)
+      : new StructureError(`json: cannot unmarshal ${jsonType(value)} into Go value of type ${struct.name}`);
   const out: Record<string, unknown> = {};
   const name = struct.name.slice(struct.name.indexOf('.') + 1);
   for (const key in value) {

@@ -72,7 +72,8 @@ export function humanDuration(milliseconds: number): string {
   if (seconds < 0) return '0s';
   if (seconds < 60 * 2) return `${seconds}s`;
   const minutes = Math.trunc(seconds / 60);
-  const and = (count: number, unit: string, rest: number, small: string): string => (rest === 0 ? `${count}${unit}` : `${count}${unit}${rest}${small}`);
+  const and = (count: number, unit: string, rest: number, small: string): string =>
+    rest === 0 ? `${count}${unit}` : `${count}${unit}${rest}${small}`;
   if (minutes < 10) return and(minutes, 'm', seconds % 60, 's');
   if (minutes < 60 * 3) return `${minutes}m`;
   const hours = Math.trunc(minutes / 60);

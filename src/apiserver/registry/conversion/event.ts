@@ -4,8 +4,19 @@ import type { Converter } from '../generic/conversion.ts';
 
 /** The same object under other field names. upstream: pkg/apis/events/v1/conversion.go. */
 function toServed(object: KubeObject): EventsV1Event {
-  const { involvedObject, message, source, firstTimestamp, lastTimestamp, count, reportingComponent, metadata, kind: _, apiVersion: __, ...same } =
-    object as Event;
+  const {
+    involvedObject,
+    message,
+    source,
+    firstTimestamp,
+    lastTimestamp,
+    count,
+    reportingComponent,
+    metadata,
+    kind: _,
+    apiVersion: __,
+    ...same
+  } = object as Event;
   return {
     kind: 'Event',
     apiVersion: 'events.k8s.io/v1',

@@ -31,7 +31,8 @@ const continueTooOld =
 
 export function parseRevision(text: string): number {
   if (text === '') return 0;
-  if (!/^\d+$/.test(text)) throw badRequest(`Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^\d+$/.test(text))
+    throw badRequest(`Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
   return Number(text);
 }
 
@@ -87,10 +88,7 @@ async function snapshotAt(storage: GenericStorage, prefix: string, revision: num
     const end = `${prefix.slice(0, -1)}0`;
     const result = await storage.parts.store.range({ key: prefix, end, revision });
     const items = result.keyValues.map((entry) =>
-      derived(
-        { key: entry.key, revision: entry.modRevision } as CachedObject,
-        storage.decode(entry.value, entry.modRevision),
-      ),
+      derived({ key: entry.key, revision: entry.modRevision } as CachedObject, storage.decode(entry.value, entry.modRevision)),
     );
     return { items, revision };
   } catch (error) {

@@ -22,7 +22,8 @@ export function selectionOf(served: ServedResource, labelSelector: string, field
     const fields = parseFieldSelector(fieldSelector);
     const selectable = served.rules.selectableFields ?? {};
     for (const { field } of fields.terms) {
-      if (field === 'metadata.name' || (field === 'metadata.namespace' && served.fact.namespaced) || Object.hasOwn(selectable, field)) continue;
+      if (field === 'metadata.name' || (field === 'metadata.namespace' && served.fact.namespaced) || Object.hasOwn(selectable, field))
+        continue;
       throw badRequest(
         ownText.has(served.kind.group) && Object.keys(selectable).length > 0
           ? `field label not supported: ${field}`

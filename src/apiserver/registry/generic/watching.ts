@@ -36,6 +36,8 @@ export interface RunningWatch {
 const initialEventsEnd = 'k8s.io/initial-events-end';
 const bookmarkPeriod = 60_000;
 
+const whole = new WeakMap<readonly CacheEvent[], readonly WatchItem[]>();
+
 /**
  * Starts a watch. `sink` is never called before this has resolved. `ended` is called once when the watch ends by itself: after an
  * ERROR, when the sink was cut, when the cache closes.
@@ -86,6 +88,12 @@ export async function watch(
       metadata: { resourceVersion: String(at), ...(annotations && { annotations }) },
     },
   });
+  /** Without selectors, all watchers of a prefix are given the same items: their bytes are then made once. */
+  const unfiltered = (events: readonly CacheEvent[]): readonly WatchItem[] => {
+    let items = whole.get(events);
+    if (!items) whole.set(events, (items = events.map((event) => ({ type: event.type, cached: event.current }))));
+    return items;
+  };
   const filter = (event: CacheEvent): WatchItem | undefined => {
     const { current, previous } = event;
     if (selection.empty) return { type: event.type, cached: current };
@@ -101,6 +109,10 @@ export async function watch(
   let queue: Promise<void> | undefined;
   const deliver = (events: readonly CacheEvent[]): boolean => {
     if (!storage.converts) {
+      if (selection.empty) {
+        given = events.at(-1)?.revision ?? given;
+        return give(unfiltered(events));
+      }
       const items: WatchItem[] = [];
       for (const event of events) {
         const item = filter(event);
