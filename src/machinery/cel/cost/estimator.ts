@@ -126,7 +126,7 @@ class Coster {
   #node(expr: Expr): CostNode {
     const path = this.#path(expr);
     const isAccumulator = path[0] === '@result' || path[0] === '__result__';
-    return { path: isAccumulator ? undefined : path, type: this.#type(expr), expr, size: this.#size(expr) };
+    return { path: isAccumulator || path.length === 0 ? undefined : path, type: this.#type(expr), expr, size: this.#size(expr) };
   }
 
   #size(expr: Expr): Range | undefined {

@@ -118,6 +118,8 @@ class SchemaMap extends MapValue {
     if (known !== undefined) return known;
     const name = this.#isObject ? unescapeName(key) : key;
     if (name === undefined || !Object.hasOwn(this.#json, name) || this.#json[name] === undefined) return undefined;
+    // A declared field that is null counts as absent, even where it may be null.
+    if (this.#isObject && this.#json[name] === null) return undefined;
     const schema = this.#schemaOf(name);
     if (!schema) return undefined;
     const value = schemaValue(this.#json[name], schema);
