@@ -16,6 +16,7 @@ import { nodeRestriction } from './node-restriction.ts';
 import { persistentVolumeClaimResize } from './persistent-volume-claim-resize.ts';
 import { podSecurity } from './pod-security/plugin.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
+import { validatingAdmissionPolicy } from './policy/validating.ts';
 import { priority } from './priority.ts';
 import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
@@ -23,6 +24,7 @@ import { serviceAccount } from './service-account.ts';
 import { storageObjectInUseProtection } from './storage-object-in-use-protection.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 import type { CallParts } from './webhook/calls.ts';
+import { webhookConditions } from './webhook/conditions.ts';
 import { mutatingAdmissionWebhook } from './webhook/mutating.ts';
 import { validatingAdmissionWebhook } from './webhook/validating.ts';
 
@@ -66,11 +68,12 @@ export function admissionPlugins(options: AdmissionOptions = {}): readonly Admis
   const parts = (dependencies: Parameters<AdmissionPluginFactory>[0]): CallParts => ({
     ...dependencies,
     webhooks: new WebhookClient((options.resolver ?? endpointResolver)(dependencies), dependencies.clock),
-    conditions: () => true,
+    conditions: webhookConditions(dependencies.authorizer),
   });
   return [
     ...remembered,
     (dependencies) => mutatingAdmissionWebhook(parts(dependencies), reinvoke),
+    validatingAdmissionPolicy,
     (dependencies) => validatingAdmissionWebhook(parts(dependencies)),
     resourceQuota,
   ];

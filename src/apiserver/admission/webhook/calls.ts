@@ -21,7 +21,7 @@ export interface CallParts extends ServerDependencies {
 const defaultTimeout = 10;
 
 /** The request's objects under one kind; built-in twins are converted when a webhook asks for them. */
-async function versionedFor(kind: Kind, attributes: AdmissionAttributes): Promise<Versioned> {
+export async function versionedFor(kind: Kind, attributes: AdmissionAttributes): Promise<Versioned> {
   const { kind: asked, object, oldObject } = attributes;
   if (kind === asked) return { kind, object, oldObject };
   const as = async (from: KubeObject | undefined): Promise<KubeObject | undefined> => from && convertBuiltIn(draft(from), asked, kind);
