@@ -1,4 +1,5 @@
 import type { ControllerFactory } from './contract.ts';
+import { horizontalPodAutoscalerController } from './autoscaler/horizontal.ts';
 import { bootstrapSignerController, tokenCleanerController } from './bootstrap/bootstrap.ts';
 import { rootCaCertificatePublisherController } from './certificates/root-ca-publisher.ts';
 import { certificateApprovingController, certificateCleanerController, certificateSigningController } from './certificates/signing.ts';
@@ -20,6 +21,7 @@ import { ttlController } from './node/ttl.ts';
 import { podGarbageCollectorController } from './pod-gc.ts';
 import { replicaSetController } from './replica-set.ts';
 import { replicationControllerController } from './replication-controller.ts';
+import { resourceClaimController } from './resource-claim.ts';
 import { resourceQuotaController } from './resource-quota/resource-quota.ts';
 import { legacyTokenCleanerController } from './service-account/legacy-token-cleaner.ts';
 import { serviceAccountController } from './service-account/service-account.ts';
@@ -27,6 +29,10 @@ import { serviceAccountTokenController } from './service-account/tokens.ts';
 import { serviceCidrController } from './service-cidr.ts';
 import { statefulSetController } from './statefulset/stateful-set.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
+import { validatingAdmissionPolicyStatusController } from './validating-admission-policy-status.ts';
+import { attachDetachController } from './volume/attach-detach.ts';
+import { persistentVolumeBinderController } from './volume/binder.ts';
+import { ephemeralVolumeController } from './volume/ephemeral.ts';
 import { claimProtectionController, volumeProtectionController } from './volume/protection.ts';
 
 /**
@@ -52,8 +58,14 @@ export const controllers: readonly ControllerFactory[] = [
   endpointSliceMirroringController,
   endpointsController,
   disruptionController,
+  horizontalPodAutoscalerController,
+  persistentVolumeBinderController,
   claimProtectionController,
   volumeProtectionController,
+  ephemeralVolumeController,
+  attachDetachController,
+  resourceClaimController,
+  validatingAdmissionPolicyStatusController,
   podGarbageCollectorController,
   resourceQuotaController,
   clusterRoleAggregationController,
