@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ObjectMeta } from '#machinery/meta';
 import * as names from '#machinery/names';
 
 const long = (count: number): string => 'a'.repeat(count);
@@ -72,15 +73,19 @@ test('metadata of a new object', () => {
   for (const [value, namespaced, wanted] of cases) {
     const found = names.validateObjectMeta(value, { namespaced }).map((error) => `${error.field}: ${error.message}`);
     assert.equal(found.length, wanted.length, found.join());
-    for (const [index, text] of wanted.entries()) assert.ok(found[index]!.startsWith(text), found[index]);
+    for (const [index, text] of wanted.entries()) assert.ok(found[index]!.startsWith(text), found[index] ?? '');
   }
 });
 
 test('metadata of an update', () => {
-  const cases: [object, object, string[]][] = [
+  const cases: [ObjectMeta, ObjectMeta, string[]][] = [
     [meta, meta, []],
     [{ ...meta, uid: 'v' }, meta, ['metadata.uid: Invalid value: "v": field is immutable']],
-    [{ ...meta, resourceVersion: undefined }, meta, ['metadata.resourceVersion: Invalid value: "": must be specified for an update']],
+    [
+      { name: 'a', namespace: 'b', uid: 'u', creationTimestamp: meta.creationTimestamp },
+      meta,
+      ['metadata.resourceVersion: Invalid value: "": must be specified for an update'],
+    ],
     [{ ...meta, generation: 1 }, { ...meta, generation: 2 }, ['metadata.generation: Invalid value: 1: must not be decremented']],
     [
       { ...meta, deletionTimestamp: 'x', finalizers: ['b', 'a', 'old'] },

@@ -40,7 +40,6 @@ export class URLValue extends Opaque {
 export function parseURL(text: string): Parts | string {
   const wrong = (reason: string): string => `parse ${JSON.stringify(text)}: ${reason}`;
   if (text === '') return wrong('empty url');
-  // eslint-disable-next-line no-control-regex
   if (/[\x00-\x1f\x7f]/.test(text)) return wrong('net/url: invalid control character in URL');
   const schemed = /^([A-Za-z][A-Za-z0-9+.-]*):(.*)$/s.exec(text);
   const scheme = schemed?.[1]?.toLowerCase() ?? '';
