@@ -15,7 +15,20 @@ const steps: [name: string, command: string, ...parameters: string[]][] = [
   ['lint', 'oxlint', '--type-aware', '.'],
   ['types', 'tsc', '-p', '.'],
   ['unit tests', 'node', '--no-warnings', '--test', '--test-timeout=60000', '--test-reporter=dot', ...unit],
-  ...(cluster.length ? ([['cluster tests', 'node', '--no-warnings', '--test', '--test-timeout=180000', '--test-concurrency=1', '--test-reporter=spec', ...cluster]] as [string, string, ...string[]][]) : []),
+  ...(cluster.length
+    ? ([
+        [
+          'cluster tests',
+          'node',
+          '--no-warnings',
+          '--test',
+          '--test-timeout=180000',
+          '--test-concurrency=1',
+          '--test-reporter=spec',
+          ...cluster,
+        ],
+      ] as [string, string, ...string[]][])
+    : []),
 ];
 
 const wanted = process.argv.slice(2);

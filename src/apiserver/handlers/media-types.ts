@@ -58,4 +58,6 @@ export function inputFormat(mediaType: string): InputFormat {
 
 /** upstream: handlers/negotiation errors.go. */
 const unsupportedText = (): string =>
-  `the body of the request was in an unknown format - accepted media types include: ${Object.keys(formats).filter((type) => type !== 'application/x-yaml').join(', ')}`;
+  `the body of the request was in an unknown format - accepted media types include: ${Object.keys(formats)
+    .filter((type) => type !== 'application/x-yaml')
+    .join(', ')}`;

@@ -19,7 +19,7 @@ export function behaviourOf(pod: PodSandboxConfig | undefined, container: Contai
   const annotations = pod?.annotations ?? {};
   const script = annotations[`coxswain.dev/simulate.${container.metadata?.name ?? ''}`] ?? annotations['coxswain.dev/simulate'];
   if (script !== undefined) {
-    if (/^fail to start/.test(script)) return { after: 0, startError: 'simulated start failure' };
+    if (script.startsWith('fail to start')) return { after: 0, startError: 'simulated start failure' };
     const match = /^exit\s+(\d+)(?:\s+after\s+(\d+(?:\.\d+)?)(ms|s|m|h))?$/.exec(script.trim());
     if (match) return { exitCode: Number(match[1]), after: match[2] ? Number(match[2]) * units[match[3]!]! : 0 };
     return { after: 0 };

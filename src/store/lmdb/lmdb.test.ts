@@ -22,6 +22,6 @@ storeSuite({
     };
     return { store, prefix: '/t/', advance, close };
   },
-  runs: 30,
+  runs: 20,
   shortestLease: 1,
 });
