@@ -77,6 +77,10 @@ export function webSocketChannels(socket: WebSocket, wanted: { stdin: boolean; s
       }
     }
   });
+  const stdout = wanted.stdout ? writer(1) : undefined;
+  const stderr = wanted.stderr ? writer(2) : undefined;
+  const flushed = (stream: Writable | undefined): Promise<void> =>
+    stream ? new Promise((resolve) => stream.end(resolve)) : Promise.resolve();
   const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   socket.once('close', () => stdin?.end());
   socket.on('error', () => socket.terminate());
@@ -89,17 +93,16 @@ export function webSocketChannels(socket: WebSocket, wanted: { stdin: boolean; s
     if (open) send(channel, Buffer.alloc(0));
   return {
     stdin,
-    stdout: wanted.stdout ? writer(1) : undefined,
-    stderr: wanted.stderr ? writer(2) : undefined,
+    stdout,
+    stderr,
     onResize: (listener) => (onResize = listener),
-    finish: (status) =>
-      new Promise((resolve) => {
-        const text = structured ? JSON.stringify(status) : status['status'] === 'Success' ? '' : String(status['message'] ?? '');
-        send(3, Buffer.from(text), () => {
-          socket.close(1000);
-          resolve();
-        });
-      }),
+    async finish(status) {
+      // The status is the last word: the output before it must be on its way.
+      await Promise.race([Promise.all([flushed(stdout), flushed(stderr)]), gone]);
+      const text = structured ? JSON.stringify(status) : status['status'] === 'Success' ? '' : String(status['message'] ?? '');
+      await new Promise<void>((resolve) => send(3, Buffer.from(text), () => resolve()));
+      socket.close(1000);
+    },
     gone,
   };
 }

@@ -93,10 +93,11 @@ export class SpdyConnection {
       this.#end();
       over();
     };
-    socket.once('close', end);
     socket.on('error', () => socket.destroy());
+    // Not on the socket's close: what came before it is still being read then.
     void this.#receive(head).then(end, () => {
       socket.destroy();
+      end();
     });
   }
 
