@@ -225,12 +225,16 @@ export class NodeStatusReporter {
   async #status(old: NodeStatus | undefined): Promise<NodeStatus> {
     const { options, machine } = this.#source;
     const runtime = await this.#runtime();
-    const { capacity, allocatable } = this.#source.resources();
+    const own = this.#source.resources();
     await this.#readImages();
+    // Extended resources are whoever's put them into the capacity; all of them may be allocated. upstream: pkg/kubelet/nodestatus MachineInfo.
+    const extended = Object.fromEntries(
+      Object.entries(old?.capacity ?? {}).filter(([name]) => name.includes('/') && !(name in own.capacity)),
+    );
     return {
       addresses: this.#addresses(),
-      capacity,
-      allocatable,
+      capacity: { ...extended, ...own.capacity },
+      allocatable: { ...extended, ...own.allocatable },
       conditions: this.#conditions(old, runtime),
       daemonEndpoints: { kubeletEndpoint: { Port: options.port ?? 10_250 } },
       nodeInfo: {
