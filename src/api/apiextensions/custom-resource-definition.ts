@@ -3,6 +3,12 @@ import { CustomResourceDefinition } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
 import { createdAtColumns } from '../columns.ts';
 import { keepSpec } from '../strategy.ts';
+import {
+  validateCustomResourceDefinition,
+  validateCustomResourceDefinitionStatus,
+  validateCustomResourceDefinitionUpdate,
+  warningsForDefinition,
+} from './custom-resource-definition-validation.ts';
 
 function applyDefaults(definition: CustomResourceDefinition): void {
   const { spec } = definition;
@@ -44,8 +50,12 @@ export const customResourceDefinitionRules = defineKind<CustomResourceDefinition
     definition.status = { ...old.status };
     addStoredVersion(definition);
   },
+  validate: validateCustomResourceDefinition,
+  validateUpdate: validateCustomResourceDefinitionUpdate,
+  warnings: warningsForDefinition,
   subresources: {
     status: {
+      validateUpdate: validateCustomResourceDefinitionStatus,
       prepareForUpdate: (definition, old) => {
         keepSpec(definition, old);
         dropObservedGeneration(definition, old);
