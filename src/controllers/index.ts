@@ -33,6 +33,7 @@ import { validatingAdmissionPolicyStatusController } from './validating-admissio
 import { attachDetachController } from './volume/attach-detach.ts';
 import { persistentVolumeBinderController } from './volume/binder.ts';
 import { ephemeralVolumeController } from './volume/ephemeral.ts';
+import { attributesClassProtectionController } from './volume/attributes-class-protection.ts';
 import { claimProtectionController, volumeProtectionController } from './volume/protection.ts';
 
 /**
@@ -62,6 +63,7 @@ export const controllers: readonly ControllerFactory[] = [
   persistentVolumeBinderController,
   claimProtectionController,
   volumeProtectionController,
+  attributesClassProtectionController,
   ephemeralVolumeController,
   attachDetachController,
   resourceClaimController,
