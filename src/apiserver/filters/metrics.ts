@@ -1,6 +1,12 @@
 /** Counts and times of requests, under upstream's names. upstream: apiserver/pkg/endpoints/metrics. */
 import type { RequestInfo } from '../contract.ts';
 
+interface Requests {
+  labels: string;
+  codes: Map<number, number>;
+  durations: Series;
+}
+
 interface Series {
   count: number;
   sum: number;
@@ -20,19 +26,22 @@ const verbOf = (info: RequestInfo): string => {
 };
 
 export class RequestMetrics {
-  readonly #totals = new Map<string, number>();
-  readonly #durations = new Map<string, Series>();
+  readonly #requests = new Map<string, Requests>();
   /** Long-running requests that are open, by verb and resource. */
   readonly #open = new Map<string, number>();
 
   observe(info: RequestInfo, code: number, seconds: number): void {
-    const labels = `group="${info.group}",resource="${info.resource}",scope="${scopeOf(info)}",subresource="${info.subresource}",verb="${verbOf(info)}",version="${info.version}"`;
-    const total = `code="${code}",component="apiserver",dry_run="",${labels}`;
-    this.#totals.set(total, (this.#totals.get(total) ?? 0) + 1);
-    if (info.verb === 'watch') return;
-    const key = `component="apiserver",dry_run="",${labels}`;
-    let series = this.#durations.get(key);
-    if (!series) this.#durations.set(key, (series = { count: 0, sum: 0, buckets: bounds.map(() => 0) }));
+    const { group, version, resource, subresource, verb } = info;
+    const scope = scopeOf(info);
+    const key = `${verb}/${group}/${version}/${resource}/${subresource}/${scope}`;
+    let requests = this.#requests.get(key);
+    if (!requests) {
+      const labels = `group="${group}",resource="${resource}",scope="${scope}",subresource="${subresource}",verb="${verbOf(info)}",version="${version}"`;
+      this.#requests.set(key, (requests = { labels, codes: new Map(), durations: { count: 0, sum: 0, buckets: bounds.map(() => 0) } }));
+    }
+    requests.codes.set(code, (requests.codes.get(code) ?? 0) + 1);
+    if (verb === 'watch') return;
+    const series = requests.durations;
     series.count++;
     series.sum += seconds;
     const bucket = bounds.findIndex((bound) => seconds <= bound);
@@ -51,12 +60,16 @@ export class RequestMetrics {
       '# HELP apiserver_request_total [STABLE] Requests by verb, group, version, resource, scope and answer code.',
       '# TYPE apiserver_request_total counter',
     ];
-    for (const [labels, count] of this.#totals) out.push(`apiserver_request_total{${labels}} ${count}`);
+    for (const { labels, codes } of this.#requests.values())
+      for (const [code, count] of codes)
+        out.push(`apiserver_request_total{code="${code}",component="apiserver",dry_run="",${labels}} ${count}`);
     out.push(
       '# HELP apiserver_request_duration_seconds [STABLE] Seconds a request took, by verb, group, version, resource and scope.',
       '# TYPE apiserver_request_duration_seconds histogram',
     );
-    for (const [labels, series] of this.#durations) {
+    for (const { labels: own, durations: series } of this.#requests.values()) {
+      if (series.count === 0) continue;
+      const labels = `component="apiserver",dry_run="",${own}`;
       let total = 0;
       for (const [index, bound] of bounds.entries()) {
         total += series.buckets[index]!;

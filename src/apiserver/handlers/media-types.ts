@@ -11,6 +11,8 @@ export interface InputFormat {
 export const protobufType = 'application/vnd.kubernetes.protobuf';
 
 async function parseYaml(bytes: Uint8Array, strict: boolean): Promise<Decoded> {
+  const plain = asJson(bytes);
+  if (plain) return plain;
   const { parseDocument } = await import('yaml');
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   const document = parseDocument(text, { version: '1.1', uniqueKeys: false, merge: true });
@@ -24,6 +26,17 @@ async function parseYaml(bytes: Uint8Array, strict: boolean): Promise<Decoded> {
         issues.push(`yaml: unmarshal errors:\n  line ${found.linePos?.[0].line ?? 0}: key ${keyAt(text, found.pos[0])} already set in map`);
   }
   return { value: document.toJS(), issues };
+}
+
+/** Most configurations that come as YAML are JSON, which is read much faster; what has fields twice is left to YAML's own complaints. */
+function asJson(bytes: Uint8Array): Decoded | undefined {
+  if (bytes[0] !== 0x7b) return undefined;
+  try {
+    const decoded = parseJson(bytes, true);
+    return decoded.issues.length === 0 ? decoded : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function keyAt(text: string, position: number): string {

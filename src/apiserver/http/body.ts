@@ -18,6 +18,7 @@ export function readBody(exchange: Exchange): Promise<Uint8Array> {
   });
   source.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
   source.on('error', (error: Error) => reject(error instanceof StatusError ? error : badRequest(error.message)));
-  exchange.signal.addEventListener('abort', () => reject(exchange.signal.reason as Error), { once: true });
+  // After 'end' this changes nothing.
+  source.on('close', () => reject(badRequest('the client went away')));
   return promise;
 }

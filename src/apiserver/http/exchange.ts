@@ -6,16 +6,26 @@ import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import type { Exchange, Headers } from '../proxy/contract.ts';
 
+const clientGone = new Error('the client went away');
+
 abstract class BaseExchange {
-  readonly #abort = new AbortController();
+  /** Made when somebody asks for the signal: most requests are over before that. */
+  #abort: AbortController | undefined;
   responded = false;
+  gone = false;
 
   get signal(): AbortSignal {
+    if (!this.#abort) {
+      this.#abort = new AbortController();
+      if (this.gone) this.#abort.abort(clientGone);
+    }
     return this.#abort.signal;
   }
 
-  protected gone(): void {
-    if (!this.#abort.signal.aborted) this.#abort.abort(new Error('the client went away'));
+  protected leave(): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.#abort?.abort(clientGone);
   }
 
   protected once(): void {
@@ -39,10 +49,10 @@ export class Http2Exchange extends BaseExchange implements Exchange {
     this.url = headers[':path'] as string;
     this.headers = headers as Headers;
     stream.on('close', () => {
-      if (!stream.writableFinished) this.gone();
+      if (!stream.writableEnded) this.leave();
     });
     // Told by 'close' as well; without a listener it would be thrown.
-    stream.on('error', () => this.gone());
+    stream.on('error', () => this.leave());
   }
 
   get remoteAddress(): string {
@@ -100,9 +110,9 @@ export class Http1Exchange extends BaseExchange implements Exchange {
     this.#request = request;
     this.#response = response;
     response.on('close', () => {
-      if (!response.writableFinished) this.gone();
+      if (!response.writableEnded) this.leave();
     });
-    response.on('error', () => this.gone());
+    response.on('error', () => this.leave());
   }
 
   get method(): string {
@@ -154,8 +164,8 @@ export class UpgradeExchange extends BaseExchange implements Exchange {
     super();
     this.#request = request;
     this.#socket = socket;
-    socket.on('close', () => this.gone());
-    socket.on('error', () => this.gone());
+    socket.on('close', () => this.leave());
+    socket.on('error', () => this.leave());
   }
 
   get method(): string {

@@ -132,7 +132,10 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
       fieldManager: fieldManagerOf(query, userAgentOf(exchange)),
       warn: (text) => void (warnings.includes(text) || warnings.push(text)),
       annotate: (key, value) => void (annotations[key] = value),
-      signal: exchange.signal,
+      // Made when first asked for.
+      get signal() {
+        return exchange.signal;
+      },
     };
     if (!info.isResourceRequest) {
       if (upgrade) throw badRequest('Upgrade request required on a resource');
@@ -242,7 +245,7 @@ async function send(
   context: { now: number; includeObject: string },
 ): Promise<void> {
   const bytes = await encodeAnswer(answer, form, context);
-  if (exchange.signal.aborted) return;
+  if (exchange.gone) return;
   await endCompressed(exchange, code, { ...headers, 'content-type': form.mediaType }, bytes);
 }
 
@@ -255,7 +258,7 @@ export async function endCompressed(
 ): Promise<void> {
   if (bytes.length > gzipFrom && String(exchange.headers['accept-encoding'] ?? '').includes('gzip')) {
     const small = await compress(bytes, { level: 1 });
-    if (exchange.signal.aborted) return;
+    if (exchange.gone) return;
     exchange.end(code, { ...headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' }, small);
     return;
   }
@@ -292,7 +295,7 @@ async function fail(
     exchange.end(code, { ...all, connection: 'close' }, bytes);
     return;
   }
-  if (!exchange.signal.aborted) exchange.end(code, { ...all, 'content-type': form.mediaType }, bytes);
+  if (!exchange.gone) exchange.end(code, { ...all, 'content-type': form.mediaType }, bytes);
 }
 
 /** RFC 7234 warnings as upstream writes them: 299 - "text". At most 4 KiB of them. */

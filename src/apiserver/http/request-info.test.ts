@@ -73,7 +73,7 @@ test('negotiate() takes the best form that the server has', () => {
   ];
   for (const [header, shaped, wanted] of cases) {
     const { format, as } = negotiate(header, shaped, true);
-    assert.equal(as ? `${format} ${as.kind}` : format, wanted, header);
+    assert.equal(as ? `${format} ${as.kind}` : format, wanted, header ?? 'none');
   }
   assert.equal(negotiate('application/vnd.kubernetes.protobuf,application/json', true, false).format, 'json');
   assert.throws(() => negotiate('application/json;as=Table;v=v1;g=meta.k8s.io', false, true), { code: 406 });

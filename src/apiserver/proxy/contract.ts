@@ -20,7 +20,9 @@ export interface Exchange {
   readonly remoteAddress: string;
   /** The request's body. */
   readonly body: Readable;
-  /** Aborts when the client goes away before the answer is complete. */
+  /** The client went away before the answer was complete. */
+  readonly gone: boolean;
+  /** Aborts then. */
   readonly signal: AbortSignal;
   /** True once `respond` or `end` was called. */
   readonly responded: boolean;
