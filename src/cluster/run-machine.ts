@@ -61,6 +61,10 @@ export async function runMachine(clusterName: string, index: number, options: { 
         resolve();
       });
   });
+  // The clock's timers do not keep a process alive, so that nobody waits for them; while this port is open, it lives.
+  const alive = new MessageChannel().port1;
+  alive.ref();
+  held.add(() => alive.close());
   try {
     const certificates = clusterCertificates({
       clock: systemClock,
