@@ -39,6 +39,7 @@ export class Pleg {
   readonly #stopping = new AbortController();
   #timer: Timer | undefined;
   #relisting: Promise<void> | undefined;
+  readonly #missed = new Map<string, ContainerEventResponse>();
   #events = true;
   #eventLoop: Promise<void> | undefined;
   /** The runtime answered the last look. */
@@ -46,6 +47,10 @@ export class Pleg {
 
   constructor(options: PlegOptions) {
     this.#options = options;
+    options.cache.idle = (uid) => {
+      const event = this.#missed.get(uid);
+      if (event && this.#missed.delete(uid)) this.#take(event);
+    };
   }
 
   /** Starts listening. `relist` was called before. */
@@ -104,18 +109,24 @@ export class Pleg {
     const sandbox = event.podSandboxStatus;
     const uid = sandbox?.metadata?.uid ?? sandbox?.labels?.[labels.uid];
     if (!uid) return;
-    const known = cache.peek(uid);
-    const shown = (event.containersStatuses ?? []).map((status) => `${status.id} ${containerState(status.state)}`).toSorted();
-    const ready = sandbox ? sandboxReady(sandbox) : true;
-    if (
-      known &&
-      known.sandboxes.some((item) => item.id === sandbox?.id && sandboxReady(item) === ready) &&
-      shown.every((line) => known.containers.some(({ id, state }) => `${id} ${state}` === line)) &&
-      event.containerEventType !== 'CONTAINER_DELETED_EVENT'
-    )
+    if (cache.isBusy(uid)) {
+      // The last one says everything that those before it did.
+      this.#missed.set(uid, event);
       return;
+    }
     const name = { uid, name: sandbox?.metadata?.name ?? '', namespace: sandbox?.metadata?.namespace ?? '' };
-    this.#refresh(name, known !== undefined).catch((error: unknown) => log.warn('Cannot ask the runtime about a pod', { pod: uid, error }));
+    const known = cache.peek(uid) !== undefined;
+    const deleted = event.containerEventType === 'CONTAINER_DELETED_EVENT' ? event.containerId : undefined;
+    // A pod that is gone from here needs not be told of its end.
+    if (deleted !== undefined && !known) return;
+    cache
+      .takeEvent(name, sandbox, event.containersStatuses ?? [], deleted)
+      .then((changed) => {
+        if (!changed) return;
+        if (known) this.#options.changed(uid);
+        else this.#options.found(cache.peek(uid)!);
+      })
+      .catch((error: unknown) => log.warn('Cannot take in an event of the runtime', { pod: uid, error }));
   }
 
   async #refresh(name: PodName, known: boolean): Promise<void> {
@@ -152,12 +163,12 @@ export class Pleg {
       for (const [uid, { name, lines: shown }] of lines) {
         const known = before.get(uid);
         // What changed since the look began is our own doing, and known better than the look shows.
-        if (known !== cache.peek(uid)) continue;
+        if (known !== cache.peek(uid) || cache.isBusy(uid)) continue;
         if (known && signatureOf(known) === shown.toSorted().join('\n')) continue;
         await this.#refresh(name, known !== undefined);
       }
       for (const [uid, known] of before) {
-        if (lines.has(uid) || !known || known !== cache.peek(uid)) continue;
+        if (lines.has(uid) || !known || known !== cache.peek(uid) || cache.isBusy(uid)) continue;
         if (known.sandboxes.length || known.containers.length) await this.#refresh(known, true);
       }
     } catch (error) {

@@ -139,7 +139,7 @@ export class PodSync implements PodSyncer {
     const stopped = await cache.refresh(pod);
     const running = stopped.containers.filter((container) => container.state === 'running').map(({ id }) => id);
     if (running.length) throw new Error(`detected running containers after a successful KillPod, CRI violation: [${running.join(' ')}]`);
-    if (known) this.#options.setStatus(pod, this.#options.makeStatus(pod, stopped, true));
+    // What the pod came to is told once it may be final, at the beginning of the clean-up.
   }
 
   async cleanUp(pod: Pod): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Pod } from '#api';
-import type { PodSandboxStatus, Runtime } from '#runtime';
+import type { ContainerStatus, PodSandboxStatus, Runtime } from '#runtime';
 import { isHostNetwork, nameOf, namespaceOf, uidOf } from '../pod-spec.ts';
 import { isGone } from './kill.ts';
 import { labels } from './labels.ts';
@@ -11,6 +11,8 @@ import { withTerminationMessage } from './termination-message.ts';
 export type PodName = Pick<RuntimePod, 'uid' | 'name' | 'namespace'>;
 
 export const podName = (pod: Pod): PodName => ({ uid: uidOf(pod), name: nameOf(pod), namespace: namespaceOf(pod) });
+
+const order = { created: 0, unknown: 1, running: 2, exited: 3 } as const;
 
 /** Newest first; of two made in one moment the later attempt. */
 const byAge = <T extends { createdAt?: number; restartCount?: number; metadata?: { attempt?: number } }>(list: T[]): T[] =>
@@ -30,7 +32,11 @@ export class PodCache {
   readonly #simulated: boolean;
   readonly #pods = new Map<string, RuntimePod>();
   readonly #versions = new Map<string, number>();
+  readonly #busy = new Map<string, number>();
   #version = 0;
+
+  /** Called when nothing is done to a pod any more. */
+  idle: ((uid: string) => void) | undefined;
 
   constructor(runtime: Runtime, simulated = false) {
     this.#runtime = runtime;
@@ -49,6 +55,65 @@ export class PodCache {
   /** A pod that was never here: nothing needs to be asked. */
   begin(pod: Pod): void {
     if (!this.#pods.has(uidOf(pod))) this.#put(emptyRuntimePod(uidOf(pod), nameOf(pod), namespaceOf(pod)));
+  }
+
+  /** While something is done to a pod, what it looks like in between is of no interest. */
+  async during<T>(uid: string, work: () => Promise<T>): Promise<T> {
+    this.#busy.set(uid, (this.#busy.get(uid) ?? 0) + 1);
+    try {
+      return await work();
+    } finally {
+      const left = this.#busy.get(uid)! - 1;
+      if (left) this.#busy.set(uid, left);
+      else {
+        this.#busy.delete(uid);
+        this.idle?.(uid);
+      }
+    }
+  }
+
+  isBusy(uid: string): boolean {
+    return this.#busy.has(uid);
+  }
+
+  /**
+   * Takes in what an event of the runtime says, without asking again. Containers and sandboxes only ever go on from created to running
+   * to ended, so an event that comes late takes nothing back. Answers whether anything is new.
+   */
+  async takeEvent(
+    name: PodName,
+    sandbox: PodSandboxStatus | undefined,
+    statuses: readonly ContainerStatus[],
+    deleted?: string,
+  ): Promise<boolean> {
+    const told = await Promise.all(
+      statuses.map(runtimeContainer).map((container) => {
+        const known = this.#pods.get(name.uid)?.containers.find(({ id }) => id === container.id);
+        return known && order[known.state] >= order[container.state]
+          ? known
+          : this.#simulated
+            ? container
+            : withTerminationMessage(container);
+      }),
+    );
+    const old = this.#pods.get(name.uid) ?? emptyRuntimePod(name.uid, name.name, name.namespace);
+    const others = old.containers.filter(({ id }) => id !== deleted && !told.some((container) => container.id === id));
+    const containers = byAge([...told.filter(({ id }) => id !== deleted), ...others]);
+    const before = old.sandboxes.find(({ id }) => id === sandbox?.id);
+    const stale = sandbox === undefined || (before !== undefined && (!sandboxReady(before) || sandboxReady(sandbox)));
+    const gone = deleted !== undefined && deleted === sandbox?.id;
+    const sandboxes = gone
+      ? old.sandboxes.filter(({ id }) => id !== deleted)
+      : stale
+        ? old.sandboxes
+        : [sandbox, ...old.sandboxes.filter(({ id }) => id !== sandbox.id)];
+    const same =
+      sandboxes === old.sandboxes &&
+      containers.length === old.containers.length &&
+      containers.every((container) => old.containers.some(({ id, state }) => id === container.id && state === container.state));
+    if (same) return false;
+    this.#put(this.#assemble(name, sandboxes, containers));
+    return true;
   }
 
   forget(uid: string): void {
@@ -131,7 +196,7 @@ export class PodCache {
   }
 
   /** Asks about one container. */
-  async containerChanged(pod: Pod | PodName, id: string, _sandboxId?: string): Promise<RuntimePod> {
+  async containerChanged(pod: Pod | PodName, id: string): Promise<RuntimePod> {
     const name = 'uid' in pod ? (pod as PodName) : podName(pod as Pod);
     const container = await this.#container(id);
     const old = this.#pods.get(name.uid) ?? emptyRuntimePod(name.uid, name.name, name.namespace);

@@ -108,7 +108,7 @@ export class PodRuntime {
     if (actions.createSandbox && actions.sandboxId)
       events.event(pod, 'Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
 
-    if (actions.killPod) {
+    if (actions.killPod && (state.sandboxes.length || state.containers.length)) {
       await killPod(pod, state, {}, this.#options);
       if (actions.createSandbox) await this.#removeInit(pod, state, 0);
       state = await cache.refresh(pod);
@@ -141,8 +141,10 @@ export class PodRuntime {
     if (actions.createSandbox) {
       try {
         if (!this.#options.simulated) await mkdir(config.logDirectory!, { recursive: true, mode: 0o755 });
-        const answer = await runtime.runtime.runPodSandbox({ config, runtimeHandler: handler });
-        sandboxId = answer.podSandboxId ?? '';
+        sandboxId = await cache.during(uid, async () => {
+          const answer = await runtime.runtime.runPodSandbox({ config, runtimeHandler: handler });
+          return answer.podSandboxId ?? '';
+        });
       } catch (error) {
         if (this.#options.isTerminating(uid)) return [];
         log.warn('Cannot create a sandbox', { pod: formatPod(pod), error });
@@ -300,26 +302,27 @@ export class PodRuntime {
     }
     this.#options.actuated?.(pod, container);
 
-    let id: string;
-    try {
-      const answer = await runtime.runtime.createContainer({ podSandboxId: sandboxId, config: created, sandboxConfig: config });
-      id = answer.containerId ?? '';
-    } catch (error) {
-      throw failed('CreateContainerError', error);
-    }
-    tell('Normal', 'Created', 'Container created');
-    try {
-      await runtime.runtime.startContainer({ containerId: id });
-    } catch (error) {
-      await cache.containerChanged(pod, id, sandboxId);
-      throw failed('RunContainerError', error);
-    }
-    tell('Normal', 'Started', 'Container started');
+    const id = await cache.during(uid, async () => {
+      let made: string;
+      try {
+        const answer = await runtime.runtime.createContainer({ podSandboxId: sandboxId, config: created, sandboxConfig: config });
+        made = answer.containerId ?? '';
+      } catch (error) {
+        throw failed('CreateContainerError', error);
+      }
+      tell('Normal', 'Created', 'Container created');
+      try {
+        await runtime.runtime.startContainer({ containerId: made });
+      } catch (error) {
+        await cache.containerChanged(pod, made);
+        throw failed('RunContainerError', error);
+      }
+      tell('Normal', 'Started', 'Container started');
+      await cache.containerChanged(pod, made);
+      return made;
+    });
     const hook = container.lifecycle?.postStart;
-    if (!hook) {
-      await cache.containerChanged(pod, id, sandboxId);
-      return;
-    }
+    if (!hook) return;
     try {
       await runHook(hook, { pod, container, containerId: id, podIp: state.ips[0] ?? '' }, { runtime, clock, events, signal });
     } catch (error) {
@@ -337,10 +340,9 @@ export class PodRuntime {
         },
         this.#options,
       );
-      await cache.containerChanged(pod, id, sandboxId);
+      await cache.containerChanged(pod, id);
       throw new StartError('PostStartHookError', (error as Error).message, { cause: error });
     }
-    await cache.containerChanged(pod, id, sandboxId);
   }
 
   /** Where the runtime has forgotten its containers, the logs still count them. */

@@ -193,9 +193,7 @@ export class StatusManager {
           ...makeCondition(entry.pod, type, { status: 'False', reason }),
           lastTransitionTime: timestamp(this.#options.clock),
         };
-        (conditions[index] as { lastProbeTime?: string | null }).lastProbeTime = null;
       }
-    // Conditions that the API shows with another order or an older generation only are left in place.
     return next;
   }
 

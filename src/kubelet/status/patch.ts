@@ -50,7 +50,5 @@ export function keepTransitionTimes(conditions: PodCondition[], old: readonly Po
     const was = old?.find(({ type }) => type === condition.type);
     condition.lastTransitionTime =
       was && was.status === condition.status ? (was.lastTransitionTime ?? now) : (condition.lastTransitionTime ?? now);
-    // Upstream's own conditions carry a null probe time.
-    (condition as { lastProbeTime?: string | null }).lastProbeTime ??= null;
   }
 }
