@@ -30,8 +30,9 @@ interface Service {
 }
 
 export function checkWebhookService(errors: Errors, at: string, { name, namespace, path, port = 0 }: Service): void {
-  if (!name) errors.push(required(`${at}.name`));
-  if (!namespace) errors.push(required(`${at}.namespace`));
+  // Upstream's callers give the two in each other's place.
+  if (!namespace) errors.push(required(`${at}.name`));
+  if (!name) errors.push(required(`${at}.namespace`));
   const wrong = isValidPortNum(port);
   if (wrong.length) errors.push(invalidField(`${at}.port`, port, `port is not valid: ${wrong.join(', ')}`));
   if (!path || path === '/') return;

@@ -4,6 +4,7 @@ import { equal } from '#machinery/meta';
 import { defineKind } from '../contract.ts';
 import { ageColumn, formatLabelSelector, text } from '../columns.ts';
 import { defaultMatchResources } from './defaults.ts';
+import { validatePolicyBinding } from './policy-validation.ts';
 
 function parameter({ spec }: ValidatingAdmissionPolicyBinding): string {
   const reference = spec?.paramRef;
@@ -14,6 +15,8 @@ function parameter({ spec }: ValidatingAdmissionPolicyBinding): string {
 export const validatingAdmissionPolicyBindingRules = defineKind<ValidatingAdmissionPolicyBinding>({
   kind: ValidatingAdmissionPolicyBinding,
   applyDefaults: ({ spec }) => defaultMatchResources(spec?.matchResources),
+  validate: validatePolicyBinding,
+  validateUpdate: validatePolicyBinding,
   generation: (binding, old) => !equal(binding.spec, old.spec),
   allowUnconditionalUpdate: false,
   columns: [text('PolicyName', (binding) => binding.spec?.policyName ?? ''), text('ParamRef', parameter), ageColumn],

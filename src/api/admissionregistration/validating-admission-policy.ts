@@ -4,6 +4,7 @@ import { defineKind } from '../contract.ts';
 import { ageColumn, integer, text } from '../columns.ts';
 import { clearStatus, keepMetadata, keepSpec, keepStatus } from '../strategy.ts';
 import { defaultMatchResources } from './defaults.ts';
+import { validatePolicy, validatePolicyStatus } from './policy-validation.ts';
 
 export const validatingAdmissionPolicyRules = defineKind<ValidatingAdmissionPolicy>({
   kind: ValidatingAdmissionPolicy,
@@ -14,8 +15,11 @@ export const validatingAdmissionPolicyRules = defineKind<ValidatingAdmissionPoli
   },
   prepareForCreate: clearStatus,
   prepareForUpdate: keepStatus,
+  validate: (policy) => validatePolicy(policy),
+  validateUpdate: validatePolicy,
   subresources: {
     status: {
+      validateUpdate: validatePolicyStatus,
       prepareForUpdate: (policy, old) => {
         keepSpec(policy, old);
         keepMetadata(policy, old);

@@ -4,12 +4,15 @@ import { equal } from '#machinery/meta';
 import { defineKind } from '../contract.ts';
 import { ageColumn, integer } from '../columns.ts';
 import { defaultWebhook } from './defaults.ts';
+import { validateWebhooks } from './webhook-validation.ts';
 
 export const validatingWebhookConfigurationRules = defineKind<ValidatingWebhookConfiguration>({
   kind: ValidatingWebhookConfiguration,
   applyDefaults: (configuration) => {
     for (const webhook of configuration.webhooks ?? []) defaultWebhook(webhook);
   },
+  validate: (configuration) => validateWebhooks(configuration),
+  validateUpdate: validateWebhooks,
   generation: (configuration, old) => !equal(configuration.webhooks, old.webhooks),
   allowUnconditionalUpdate: false,
   columns: [integer('Webhooks', (configuration) => configuration.webhooks?.length ?? 0), ageColumn],
