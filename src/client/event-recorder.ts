@@ -37,16 +37,18 @@ const limits = {
   retryDelay: 10_000,
 };
 
-/** A map that forgets its oldest entries. */
+/** A map that forgets what was not used for long: entries live in a young and an old half, of which the old one is dropped when the young is full. */
 class Bounded<V> {
-  #entries = new Map<string, V>();
+  #young = new Map<string, V>();
+  #old = new Map<string, V>();
   get(key: string): V | undefined {
-    return this.#entries.get(key);
+    return this.#young.get(key) ?? this.#old.get(key);
   }
   set(key: string, value: V): void {
-    this.#entries.delete(key);
-    this.#entries.set(key, value);
-    if (this.#entries.size > limits.remembered) this.#entries.delete(this.#entries.keys().next().value!);
+    this.#young.set(key, value);
+    if (this.#young.size < limits.remembered / 2) return;
+    this.#old = this.#young;
+    this.#young = new Map();
   }
 }
 

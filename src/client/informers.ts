@@ -8,6 +8,8 @@ import { startInformer } from './informer.ts';
 export function informersOver(client: Client, dependencies: Omit<InformerDependencies, 'client'>): Informers {
   // oxlint-disable-next-line typescript/no-explicit-any -- one map holds informers of many kinds
   const started = new Map<string, RunningInformer<any>>();
+  // Most ask for a whole kind, and often.
+  const wholes = new Map<Kind, Informer<KubeObject>>();
   let stopped = false;
   const stop = async (): Promise<void> => {
     stopped = true;
@@ -15,6 +17,9 @@ export function informersOver(client: Client, dependencies: Omit<InformerDepende
   };
   return {
     for<T extends KubeObject>(kind: Kind<T>, options: InformerOptions = {}): Informer<T> {
+      const plain = Object.keys(options).length === 0;
+      const known = plain ? wholes.get(kind as Kind) : undefined;
+      if (known && !stopped) return known as unknown as Informer<T>;
       if (stopped) throw new Error(`Cannot watch ${kind.resource}: the informers are stopped`);
       const scope = [
         kind.apiVersion,
@@ -28,6 +33,7 @@ export function informersOver(client: Client, dependencies: Omit<InformerDepende
       const key = options.metadataOnly ? `${scope}\nmetadata` : scope;
       let informer = started.get(key) as RunningInformer<T> | undefined;
       if (!informer) started.set(key, (informer = startInformer({ ...dependencies, client }, kind, options)));
+      if (plain) wholes.set(kind as Kind, informer as unknown as Informer<KubeObject>);
       return informer;
     },
     async synced() {

@@ -44,6 +44,11 @@ export interface Source<T extends KubeObject = KubeObject> {
   kind: Kind<T>;
   /** Called for the new state, and for the old one as well when it changed. */
   keys?(object: T, context: ControllerContext): string[];
+  /**
+   * Milliseconds that a key waits for more changes to be looked at together: for work that grows with the number of objects behind a key.
+   * Default 0.
+   */
+  delay?(key: string, context: ControllerContext): number;
   /** Return false to ignore a change. */
   when?(object: T, old: T | undefined, event: 'added' | 'updated' | 'deleted', context: ControllerContext): boolean;
 }

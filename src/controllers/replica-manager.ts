@@ -141,7 +141,10 @@ export function replicaManager<T extends Replicated>(options: ReplicaManagerOpti
       source(kind),
       source(PodKind, {
         keys: ownersOf,
-        when: (pod, old) => !old || old.metadata?.resourceVersion !== pod.metadata?.resourceVersion,
+        delay: (key, context) => {
+          const owner = context.lister(kind).get(key);
+          return owner && replicasOf(owner) > 100 ? 20 : 0;
+        },
       }),
     ],
     setup(context) {

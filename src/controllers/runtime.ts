@@ -107,7 +107,7 @@ async function startController(start: ControllersStart, controller: Controller, 
 
 function handlerFor<T extends KubeObject>(source: Source<T>, context: ControllerContext) {
   const put = (object: T): void => {
-    for (const key of source.keys ? source.keys(object, context) : [keyOf(object)]) context.enqueue(key);
+    for (const key of source.keys ? source.keys(object, context) : [keyOf(object)]) context.enqueue(key, source.delay?.(key, context) ?? 0);
   };
   const wanted = (object: T, old: T | undefined, event: 'added' | 'updated' | 'deleted'): boolean =>
     source.when?.(object, old, event, context) ?? true;

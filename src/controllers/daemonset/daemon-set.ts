@@ -34,6 +34,10 @@ export const daemonSetController: ControllerFactory = () => {
     return controller?.kind === 'DaemonSet' ? `${pod.metadata!.namespace}/${controller.name}` : undefined;
   };
 
+  /** A pass looks at every node. */
+  const delay = (key: string, context: ControllerContext): number =>
+    (context.lister(DaemonSetKind).get(key)?.status?.desiredNumberScheduled ?? 0) > 50 ? 50 : 0;
+
   const podsByNode = (pods: readonly Pod[]): Map<string, Pod[]> => {
     const byNode = new Map<string, Pod[]>();
     for (const pod of pods) {
@@ -263,9 +267,10 @@ export const daemonSetController: ControllerFactory = () => {
             matches(set.spec?.selector)(revision.metadata!.labels),
           ),
       }),
-      source(PodKind, { keys: ownersOf }),
+      source(PodKind, { keys: ownersOf, delay }),
       source(NodeKind, {
         keys: (_node, context) => context.lister(DaemonSetKind).list().map(keyOf),
+        delay,
         when: (node, old, event) =>
           event !== 'updated' || !equal(node.metadata!.labels, old!.metadata!.labels) || !equal(node.spec?.taints, old!.spec?.taints),
       }),

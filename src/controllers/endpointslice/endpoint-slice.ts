@@ -54,7 +54,17 @@ export const endpointSliceController: ControllerFactory = () => {
     component: 'endpoint-slice-controller',
     watches: [
       source(ServiceKind),
-      source(PodKind, { keys: servicesOf, when: endpointsMayChange }),
+      source(PodKind, {
+        keys: servicesOf,
+        when: endpointsMayChange,
+        delay: (key, context) =>
+          context
+            .lister(EndpointSliceKind)
+            .byIndex(serviceIndex, key)
+            .some(({ endpoints }) => endpoints.length > 20)
+            ? 50
+            : 0,
+      }),
       source(EndpointSliceKind, {
         keys: serviceKey,
         when: (slice, _old, event) => {

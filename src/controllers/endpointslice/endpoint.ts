@@ -14,8 +14,18 @@ export const belongsInEndpoints = (pod: Pod, includeTerminating: boolean): boole
   (Boolean(pod.status?.podIP) || Boolean(pod.status?.podIPs?.length)) &&
   (includeTerminating || !pod.metadata!.deletionTimestamp);
 
-export const addressesOf = (pod: Pod): string[] =>
-  pod.status?.podIPs?.length ? pod.status.podIPs.map(({ ip }) => ip) : pod.status?.podIP ? [pod.status.podIP] : [];
+const addresses = new WeakMap<object, string[]>();
+
+/** A pod's addresses in their canonical form. Cached by the status, which never changes. */
+export function addressesOf({ status }: Pod): string[] {
+  if (!status) return [];
+  let found = addresses.get(status);
+  if (!found) {
+    const given = status.podIPs?.length ? status.podIPs.map(({ ip }) => ip) : status.podIP ? [status.podIP] : [];
+    addresses.set(status, (found = given.map((address) => canonicalIP(address) ?? address)));
+  }
+  return found;
+}
 
 export const setsHostname = (pod: Pod, service: Service): boolean =>
   Boolean(pod.spec?.hostname) && pod.spec?.subdomain === service.metadata!.name && pod.metadata!.namespace === service.metadata!.namespace;
@@ -78,9 +88,7 @@ export function endpointOf(pod: Pod, node: Node | undefined, service: Service, a
   const zone = node?.metadata?.labels?.['topology.kubernetes.io/zone'];
   const { name, namespace, uid } = pod.metadata!;
   return {
-    addresses: addressesOf(pod)
-      .filter((address) => isIPv6(address) === (addressType === 'IPv6'))
-      .map((address) => canonicalIP(address) ?? address),
+    addresses: addressesOf(pod).filter((address) => address.includes(':') === (addressType === 'IPv6')),
     conditions: { ready: service.spec?.publishNotReadyAddresses === true || (serving && !terminating), serving, terminating },
     ...(setsHostname(pod, service) && { hostname: pod.spec!.hostname! }),
     targetRef: { kind: 'Pod', namespace: namespace!, name: name!, uid: uid! },

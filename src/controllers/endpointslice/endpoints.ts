@@ -1,6 +1,6 @@
 import type { Endpoints, Pod, Service } from '#api';
 import { Endpoints as EndpointsKind, Pod as PodKind, Service as ServiceKind } from '#api';
-import { canonicalIP, isIPv6 } from '#machinery/ip';
+import { isIPv6 } from '#machinery/ip';
 import { equal } from '#machinery/meta';
 import { isNotFound } from '#machinery/status';
 import type { ControllerFactory } from '../contract.ts';
@@ -23,8 +23,7 @@ const capacity = 1000;
 /** The pod's address in the service's first family. */
 function addressFor(service: Service, pod: Pod): string | undefined {
   const family = service.spec?.ipFamilies?.[0] ?? (service.spec?.clusterIP && isIPv6(service.spec.clusterIP) ? 'IPv6' : 'IPv4');
-  const found = addressesOf(pod).find((address) => isIPv6(address) === (family === 'IPv6'));
-  return found && (canonicalIP(found) ?? found);
+  return addressesOf(pod).find((address) => address.includes(':') === (family === 'IPv6'));
 }
 
 function subsetsOf(service: Service, pods: readonly Pod[]): Subset[] {
@@ -93,7 +92,8 @@ export const endpointsController: ControllerFactory = () => ({
   name: 'endpoints-controller',
   serviceAccount: 'endpoint-controller',
   component: 'endpoint-controller',
-  watches: [source(ServiceKind), source(PodKind, { keys: servicesOf, when: endpointsMayChange }), source(EndpointsKind)],
+  // Those who still read Endpoints are in no hurry; the slices come first.
+  watches: [source(ServiceKind), source(PodKind, { keys: servicesOf, when: endpointsMayChange, delay: () => 100 }), source(EndpointsKind)],
   async reconcile(context, key) {
     const service = context.lister(ServiceKind).get(key);
     const current = context.lister(EndpointsKind).get(key);

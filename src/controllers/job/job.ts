@@ -40,6 +40,8 @@ export const jobController: ControllerFactory = () => {
     const job = context.lister(JobKind).get(`${pod.metadata!.namespace}/${controller.name}`);
     return job?.metadata!.uid === controller.uid ? job : undefined;
   };
+  const ownersOf = (pod: Pod, context: ControllerContext): string[] =>
+    ownerKeys(pod, JobKind, context.lister(JobKind), (job) => matches(job.spec?.selector)(pod.metadata!.labels));
   const keyByOwner = (pod: Pod): string | undefined => {
     const controller = controllerOf(pod);
     return controller?.kind === 'Job' ? `${pod.metadata!.namespace}/${controller.name}` : undefined;
@@ -51,7 +53,7 @@ export const jobController: ControllerFactory = () => {
   };
   const releaseOrphan = async (context: ControllerContext, key: string): Promise<void> => {
     const pod = context.lister(PodKind).get(key);
-    if (!pod || !isTracked(pod) || jobOf(pod, context)) return;
+    if (!pod || !isTracked(pod) || jobOf(pod, context) || (!controllerOf(pod) && ownersOf(pod, context).length > 0)) return;
     const body = { metadata: { '$deleteFromPrimitiveList/finalizers': [trackingFinalizer] } };
     await context.client.patch(PodKind, pod.metadata as { namespace: string; name: string }, 'strategic', body).catch((error: unknown) => {
       if (!isNotFound(error)) throw error;
@@ -66,10 +68,11 @@ export const jobController: ControllerFactory = () => {
       expectations = new Expectations(context.clock);
       const pods = indexByController(context.lister(PodKind));
       const enqueue = (pod: Pod): void => {
-        for (const key of ownerKeys(pod, JobKind, context.lister(JobKind), (job) => matches(job.spec?.selector)(pod.metadata!.labels)))
-          context.enqueue(key, batchPeriod);
+        const keys = ownersOf(pod, context);
+        for (const key of keys) context.enqueue(key, batchPeriod);
         const controller = controllerOf(pod);
-        if (isTracked(pod) && (!controller || controller.kind === 'Job') && !jobOf(pod, context))
+        const adoptable = !controller && keys.length > 0;
+        if (isTracked(pod) && !adoptable && (!controller || controller.kind === 'Job') && !jobOf(pod, context))
           context.enqueue(orphanPrefix + keyOf(pod), batchPeriod);
       };
       const sawUntracked = (pod: Pod): void => {

@@ -112,7 +112,8 @@ export const resourceQuotaController: ControllerFactory = () => {
     watches: [
       source(ResourceQuotaKind, {
         when: (quota, old, event) =>
-          event !== 'deleted' && (!old || !equal(quota.spec, old.spec) || !equal(quota.status?.hard, quota.spec?.hard)),
+          event !== 'deleted' &&
+          (!old || !equal(quota.spec, old.spec) || !equal(quota.status?.hard, quota.spec?.hard) || !quota.status?.used),
       }),
       source(CustomResourceDefinition, { keys: () => [kindsKey] }),
       source(APIService, { keys: () => [kindsKey], when: (service) => service.spec?.service !== undefined }),
