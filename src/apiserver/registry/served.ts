@@ -7,6 +7,7 @@ import { resources } from '#api/facts';
 import type { ResourceFact } from '#api/facts';
 import { rulesFor } from '#api/rules';
 import type { ServedResource } from '../contract.ts';
+import { withLaterChecks } from './later-checks.ts';
 
 export const kindOf = (fact: ResourceFact): Kind => ({
   group: fact.group,
@@ -99,7 +100,7 @@ export function builtInResources(): ServedResource[] {
     served.push({
       fact,
       kind,
-      rules: rulesFor(kind),
+      rules: withLaterChecks(rulesFor(kind)),
       storagePrefix: storagePrefix(fact.group, fact.resource),
       storageKind: storageFact ? kindOf(storageFact) : kind,
     });
