@@ -133,10 +133,12 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
       const running = await startControllers({
         clientFor: (name) =>
           server.clientFor(
-            {
-              name: `system:serviceaccount:kube-system:${name}`,
-              groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system', 'system:authenticated'],
-            },
+            name === ''
+              ? { name: 'system:kube-controller-manager', groups: ['system:authenticated'] }
+              : {
+                  name: `system:serviceaccount:kube-system:${name}`,
+                  groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system', 'system:authenticated'],
+                },
             'kube-controller-manager',
           ),
         informers: controllerInformers,
@@ -151,6 +153,7 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
           allocateNodeCidrs: true,
           rootCa: certificates.ca.certificate,
           signer: certificates.ca,
+          serviceAccountKey: certificates.serviceAccountKey,
         },
       });
       held.add(() => running.stop());

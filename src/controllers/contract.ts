@@ -66,7 +66,10 @@ export interface Result {
 export interface Controller {
   /** Upstream's name: "deployment-controller" (controller_descriptor.go / names). */
   name: string;
-  /** Whose name its client speaks in: system:serviceaccount:kube-system:<this>. upstream: controller_descriptor.go, bootstrappolicy. */
+  /**
+   * Whose name its client speaks in: system:serviceaccount:kube-system:<this>; "" for the controller manager's own (system:kube-controller-manager).
+   * upstream: controller_descriptor.go, bootstrappolicy.
+   */
   serviceAccount: string;
   /** Source of its events. Default: the name. */
   component?: string;

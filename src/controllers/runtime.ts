@@ -11,7 +11,7 @@ import { isNamespaceTerminating } from './pod-control.ts';
 import type { Controller, ControllerContext, ControllerFactory, ControllerOptions, Source } from './contract.ts';
 
 export interface ControllersStart {
-  /** A client that speaks as system:serviceaccount:kube-system:<name>. */
+  /** A client that speaks as system:serviceaccount:kube-system:<name>; for "" as system:kube-controller-manager. */
   clientFor(serviceAccount: string): Client;
   /** Shared by all controllers; belongs to the caller. */
   informers: Informers;

@@ -63,8 +63,8 @@ export const serviceAccountTokenController: ControllerFactory = () => {
 
   return {
     name: 'serviceaccount-token-controller',
-    // It works with the controller manager's own rights.
-    serviceAccount: 'token-controller',
+    // It gives out tokens of all accounts, its own included.
+    serviceAccount: '',
     watches: [
       source(SecretKind, { when: (secret) => isToken(secret) }),
       source(ServiceAccountKind, {
