@@ -145,7 +145,7 @@ export class PodIntake {
   #admit(pod: Pod): boolean {
     const { log } = this.#deps.context;
     const node: Node = this.#deps.node.node ?? { metadata: { name: this.#deps.options.nodeName } };
-    const others = this.#deps.workers.active().filter((other) => uidOf(other) !== uidOf(pod));
+    const others = this.#deps.workers.holding().filter((other) => uidOf(other) !== uidOf(pod));
     const facts: AdmissionFacts = {
       node: node.status?.allocatable ? node : { ...node, status: { ...node.status, allocatable: this.#deps.allocatable() } },
       others,
@@ -236,7 +236,7 @@ export class PodIntake {
   /** Why the pod would not fit beside the others; undefined where it does. */
   unfit(pod: Pod): string | undefined {
     const node = this.#deps.node.node;
-    const others = this.#deps.workers.active().filter((other) => uidOf(other) !== uidOf(pod));
+    const others = this.#deps.workers.holding().filter((other) => uidOf(other) !== uidOf(pod));
     return node && fits(pod, { node, others })?.message;
   }
 

@@ -101,6 +101,11 @@ export class PodWorkers {
     return [...this.#workers.values()].filter(({ phase }) => phase !== 'finished').map(({ pod }) => pod);
   }
 
+  /** Pods whose containers run, or may: they have their share of the node. upstream: kubelet_pods.go filterOutInactivePods. */
+  holding(): Pod[] {
+    return [...this.#workers.values()].filter(({ phase }) => phase === 'syncing' || phase === 'terminating').map(({ pod }) => pod);
+  }
+
   /** Whether any pod is not over. */
   busy(): boolean {
     for (const { phase } of this.#workers.values()) if (phase !== 'finished') return true;
