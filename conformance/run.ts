@@ -34,6 +34,7 @@ const { values: options } = parseArgs({
     seed: { type: 'string' },
     timeout: { type: 'string', default: '2h' },
     update: { type: 'boolean', default: false },
+    'flake-attempts': { type: 'string', default: '1' },
   },
 });
 
@@ -151,7 +152,8 @@ function ginkgo(run: Run, kubeconfig: string, out: string, part: number): Promis
     `--focus=${run.focus}`,
     ...(run.skip ? [`--skip=${run.skip}`] : []),
     `--junit-report=${report}`,
-    `--repeat=${Number(options.repeat) - 1}`,
+    ...(options.repeat === '1' ? [] : [`--repeat=${Number(options.repeat) - 1}`]),
+    ...(options['flake-attempts'] === '1' ? [] : [`--flake-attempts=${options['flake-attempts']}`]),
     join(tools, 'bin/e2e.test'),
     '--',
     `--kubeconfig=${kubeconfig}`,

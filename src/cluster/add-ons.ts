@@ -3,7 +3,7 @@ import { ClusterRole, ClusterRoleBinding, EndpointSlice, Node, Service } from '#
 import type { Client, Informers } from '#client';
 import type { Log } from '#machinery/log';
 import type { KubeObject } from '#machinery/meta';
-import { isAlreadyExists } from '#machinery/status';
+import { isNotFound } from '#machinery/status';
 import type { Kind } from '#api';
 import type { ClusterConfig } from './config.ts';
 
@@ -11,11 +11,14 @@ import type { ClusterConfig } from './config.ts';
 export const machinesGroup = 'coxswain:machines';
 const roleName = 'coxswain:machine-network';
 
+/** Asked for first: a Service that is there already holds the address that a new one would want. */
 async function ensure<T extends KubeObject>(client: Client, kind: Kind<T>, object: T): Promise<void> {
+  const { namespace, name = '' } = object.metadata ?? {};
   try {
-    await client.create(kind, object);
+    await client.get(kind, { ...(namespace && { namespace }), name });
   } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
+    if (!isNotFound(error)) throw error;
+    await client.create(kind, object);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Makes a cluster, or starts a stopped one: settings, certificates, sandbox, processes, readiness. What fails is undone. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
@@ -62,7 +62,7 @@ export async function up(options: UpOptions): Promise<UpResult> {
     const { config, isNew } = await settle(options, paths);
     // The logs stay: they say why.
     if (isNew) undo.add(() => forget(paths));
-    undo.add(() => rmSync(paths.run, { recursive: true, force: true }));
+    if (!existsSync(paths.run)) undo.add(() => rmSync(paths.run, { recursive: true, force: true }));
     mkdirSync(paths.state, { recursive: true, mode: 0o700 });
     if (isNew) rmSync(paths.logs, { recursive: true, force: true });
     mkdirSync(paths.logs, { recursive: true });
@@ -73,7 +73,8 @@ export async function up(options: UpOptions): Promise<UpResult> {
     config.port = port;
     writeFileSync(paths.config, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
     if (config.runtime === 'containerd') {
-      undo.add(() => removeSandbox(paths, config.machines));
+      // Machines that outlived their processes hold containers to be adopted: a failed start must not end them.
+      if (!existsSync(join(paths.run, 'namespaces'))) undo.add(() => removeSandbox(paths, config.machines));
       await createSandbox(paths, config);
       options.report.done(
         `${config.machines} ${config.machines === 1 ? 'machine' : 'machines'} on the network ${config.machineNetwork!}.0/24`,
@@ -97,6 +98,8 @@ export async function up(options: UpOptions): Promise<UpResult> {
     const processes = config.runtime === 'containerd' ? Math.max(1, config.machines) : 1;
     const reports: Promise<void>[] = [];
     for (let index = 1; index <= processes; index++) {
+      // A machine whose process outlived the first one's finds its way back by itself.
+      if (runningProcess(paths, machineName(index)) !== undefined) continue;
       undo.add(() => endProcess(paths, machineName(index), clock, 5000));
       reports.push(launch(paths, config, index, index === 1 ? listener : undefined, options, deadline));
     }
