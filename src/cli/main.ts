@@ -87,7 +87,12 @@ const commands: Lazy[] = [
     options: [nameOption],
     load: async () => (await import('./doctor.ts')).doctor,
   },
-  { name: 'version', description: 'print the version', options: [outputOption], load: async () => (await import('./version.ts')).version },
+  {
+    name: 'version',
+    description: 'print the version',
+    options: [outputOption],
+    load: async () => (await import('./version.ts')).showVersion,
+  },
   {
     name: 'machine',
     arguments: '<cluster> <index>',
