@@ -60,6 +60,8 @@ class PolicyEnforcer {
   readonly #options: Options;
   readonly #tables: { family: Family; table: NftTable; owners: Set<string> }[];
   #subscriptions: Disposable[] = [];
+  readonly #ended = Promise.withResolvers<void>();
+  #world: Promise<unknown> | undefined;
   #ready = false;
   #dirty = true;
   #stopped = false;
@@ -81,42 +83,51 @@ class PolicyEnforcer {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const { informers } = this.#options;
+    const policies = this.#options.informers.for(NetworkPolicy);
     const mark = (): void => this.#mark();
-    const policies = informers.for(NetworkPolicy);
-    this.#subscriptions = [
-      policies.on({
-        added: mark,
-        deleted: mark,
-        updated: (policy, old) => {
-          if (!equal(policy.spec, old.spec)) mark();
-        },
-      }),
-      informers.for(Pod).on({
-        added: mark,
-        deleted: mark,
-        updated: (pod, old) => {
-          if (!equal(relevant(pod), relevant(old))) mark();
-        },
-      }),
-      informers.for(Namespace).on({
-        added: mark,
-        deleted: mark,
-        updated: (namespace, old) => {
-          if (!equal(namespace.metadata?.labels, old.metadata?.labels)) mark();
-        },
-      }),
-    ];
-    await informers.synced();
+    const changed = (policy: NetworkPolicy, old: NetworkPolicy): void => {
+      if (!equal(policy.spec, old.spec)) this.#mark();
+    };
+    this.#subscriptions = [policies.on({ added: mark, deleted: mark, updated: changed })];
+    await policies.synced;
+    if (policies.list().length > 0) await this.#watchWorld();
     signal.throwIfAborted();
     this.#ready = true;
     await this.#sync();
     if (this.#dirty) throw new Error('Cannot write the rules of NetworkPolicies');
   }
 
+  /** Pods and namespaces are watched from the first policy on: a cluster without policies does not pay for them. */
+  #watchWorld(): Promise<unknown> {
+    return (this.#world ??= (() => {
+      const { informers } = this.#options;
+      const pods = informers.for(Pod);
+      const namespaces = informers.for(Namespace);
+      const mark = (): void => this.#mark();
+      this.#subscriptions.push(
+        pods.on({
+          added: mark,
+          deleted: mark,
+          updated: (pod, old) => {
+            if (!equal(relevant(pod), relevant(old))) mark();
+          },
+        }),
+        namespaces.on({
+          added: mark,
+          deleted: mark,
+          updated: (namespace, old) => {
+            if (!equal(namespace.metadata?.labels, old.metadata?.labels)) mark();
+          },
+        }),
+      );
+      return Promise.all([pods.synced, namespaces.synced]);
+    })());
+  }
+
   async stop(): Promise<void> {
     if (this.#stopped) return this.#working;
     this.#stopped = true;
+    this.#ended.resolve();
     this.#timer?.cancel();
     this.#sweeper?.cancel();
     for (const subscription of this.#subscriptions.splice(0)) subscription[Symbol.dispose]();
@@ -126,7 +137,7 @@ class PolicyEnforcer {
 
   #mark(): void {
     this.#dirty = true;
-    // A cluster without policies pays nothing for its pods' changes.
+    // Once the last policy is gone, pods may come and go.
     const { informers } = this.#options;
     if (informers.for(NetworkPolicy).list().length === 0 && this.#tables.every(({ owners }) => owners.size === 0)) return;
     this.#schedule(this.#options.batchMilliseconds ?? 5);
@@ -149,12 +160,15 @@ class PolicyEnforcer {
 
   async #syncOnce(): Promise<void> {
     const { informers, nodeName, log } = this.#options;
+    if (informers.for(NetworkPolicy).list().length > 0) await Promise.race([this.#watchWorld(), this.#ended.promise]);
+    if (this.#stopped) return;
     this.#dirty = false;
-    const namespaces = informers
-      .for(Namespace)
-      .list()
-      .map(({ metadata }) => ({ name: metadata?.name ?? '', labels: metadata?.labels ?? {} }));
-    const pods = Map.groupBy(informers.for(Pod).list(), (pod) => pod.metadata?.namespace ?? '');
+    const known = this.#world !== undefined;
+    const namespaces = (known ? informers.for(Namespace).list() : []).map(({ metadata }) => ({
+      name: metadata?.name ?? '',
+      labels: metadata?.labels ?? {},
+    }));
+    const pods = Map.groupBy(known ? informers.for(Pod).list() : [], (pod) => pod.metadata?.namespace ?? '');
     const world: PolicyWorld = { nodeName, pods: (namespace) => pods.get(namespace) ?? [], namespaces: () => namespaces };
     try {
       for (const entry of this.#tables) {
