@@ -9,7 +9,7 @@ import type { KubeletOptions } from '#kubelet';
 import { Disposables, running } from '#machinery/lifecycle';
 import type { Context, Running } from '#machinery/lifecycle';
 import type { KeyPair } from '#machinery/pki';
-import { createDns, createNodeNetwork, createProxy } from '#network';
+import { createDns, createNodeNetwork, createPolicy, createProxy } from '#network';
 import { bundledImages, criRuntime, sandboxImage, simulatedRuntime, startContainerd } from '#runtime';
 import type { Runtime } from '#runtime';
 import { kubeletServer } from '#kubelet/server';
@@ -160,8 +160,14 @@ async function startNetwork({ config, paths, index, networkClient }: MachineOpti
   held.add(() => informers.stop());
   const network = { nodeName: name, informers, clusterCidrs: [config.podCidr] };
   const components = [
-    createNodeNetwork({ ...network, confDir: join(paths.machine(name).run, 'cni') }),
+    createNodeNetwork({
+      ...network,
+      confDir: join(paths.machine(name).run, 'cni'),
+      // Machines share a file system: each remembers its own pods' addresses, and they go with it.
+      dataDir: join(paths.machine(name).state, 'addresses'),
+    }),
     createProxy({ ...network, nodeIps: [address], serviceCidrs: [config.serviceCidr] }),
+    createPolicy({ ...network, nodeIps: [address] }),
     createDns({
       informers,
       clusterDomain: config.clusterDomain,
