@@ -253,6 +253,62 @@ test('controllers run workloads on the real API', async (t) => {
     await c.until(api.ClusterRole, (all) => (named('admin')(all)?.rules?.length ?? 0) > 5, 'aggregated role');
   });
 
+  await t.test('a claim is bound, a token given, a policy checked, what cannot be is said', async () => {
+    await client.create(api.PersistentVolume, {
+      metadata: { name: 'disk' },
+      spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/disk' }, storageClassName: 'by-hand' },
+    });
+    await client.create(api.PersistentVolumeClaim, {
+      metadata: { name: 'disk', namespace },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, storageClassName: 'by-hand' },
+    });
+    await client.create(api.Secret, {
+      metadata: { name: 'legacy', namespace, annotations: { 'kubernetes.io/service-account.name': 'default' } },
+      type: 'kubernetes.io/service-account-token',
+    });
+    await client.create(api.ValidatingAdmissionPolicy, {
+      metadata: { name: 'wrong' },
+      spec: {
+        matchConstraints: {
+          resourceRules: [{ apiGroups: ['apps'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['deployments'] }],
+        },
+        validations: [{ expression: 'object.spec.replicas > "1"' }],
+      },
+    });
+    await client.create(api.HorizontalPodAutoscaler, {
+      metadata: { name: 'web', namespace },
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
+        minReplicas: 2,
+        maxReplicas: 4,
+        metrics: [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } }],
+      },
+    });
+    await client.create(api.ResourceQuota, { metadata: { name: 'none', namespace: 'default' }, spec: { hard: { pods: '0' } } });
+    await c.until(api.ResourceQuota, (all) => named('none')(all)?.status?.hard?.['pods'] === '0', 'quota of none');
+    await client.create(api.ReplicationController, {
+      metadata: { name: 'refused', namespace: 'default' },
+      spec: { replicas: 1, selector: { app: 'refused' }, template: template({ app: 'refused' }) },
+    });
+    await c.until(api.PersistentVolumeClaim, (all) => named('disk')(all)?.status?.phase === 'Bound', 'bound');
+    await c.until(api.Secret, (all) => named('legacy')(all)?.data?.['token'], 'token');
+    await c.until(
+      api.ValidatingAdmissionPolicy,
+      (all) => named('wrong')(all)?.status?.typeChecking?.expressionWarnings?.length === 1,
+      'policy checked',
+    );
+    await c.until(
+      api.HorizontalPodAutoscaler,
+      (all) => named('web')(all)?.status?.conditions?.some(({ type, status }) => type === 'AbleToScale' && status === 'True'),
+      'autoscaler looks',
+    );
+    await c.until(
+      api.ReplicationController,
+      (all) => named('refused')(all)?.status?.conditions?.some(({ type }) => type === 'ReplicaFailure'),
+      'refusal is said',
+    );
+  });
+
   await t.test('a deleted owner takes its dependents with it; a namespace everything', async () => {
     await client.delete(api.Deployment, { namespace, name: 'web' }, { propagationPolicy: 'Foreground' });
     await c.until(api.Deployment, (all) => all.filter(({ metadata }) => metadata!.namespace === namespace).length === 0, 'deployment gone');
@@ -261,5 +317,9 @@ test('controllers run workloads on the real API', async (t) => {
     await c.until(api.Namespace, (all) => !named(namespace)(all), 'namespace gone');
     assert.equal((await client.list(api.Pod, { namespace })).items.length, 0);
   });
-  assert.deepEqual(c.complaints, []);
+  // The quota of none is meant to refuse, and the refusal to be told.
+  assert.deepEqual(
+    c.complaints.filter((complaint) => !complaint.includes('exceeded quota: none')),
+    [],
+  );
 });
