@@ -17,3 +17,4 @@ export { nodeRules } from './bootstrap/index.ts';
 export { admissionPlugins } from './admission/index.ts';
 export { endpoints, hooks } from './registry/special/index.ts';
 export { streams } from './proxy/index.ts';
+export { customResources } from './extensions/custom-resources.ts';

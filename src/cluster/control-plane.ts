@@ -8,6 +8,7 @@ import {
   openIdDocuments,
   ServiceAccountTokens,
   admissionPlugins,
+  customResources,
   endpoints,
   frontProxyHeaders,
   hooks,
@@ -91,6 +92,7 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
     streams: streams({ kubelet: kubeletClient }),
     extensions: [
       flow.extension,
+      customResources(),
       ({ paths }) => {
         for (const document of openIdDocuments(serviceAccounts, `${advertise.address}:${advertise.port}`))
           paths.add(document.path, ({ exchange, headers }) =>

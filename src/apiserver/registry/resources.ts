@@ -10,6 +10,7 @@ import { decodeStored } from './generic/encoding.ts';
 import { GenericStorage } from './generic/storage.ts';
 import type { StorageParts } from './generic/storage.ts';
 import { TtlLeases } from './generic/ttl-leases.ts';
+import { DefinitionStorage } from '../extensions/definition-storage.ts';
 import { NamespaceStorage } from './namespace.ts';
 import { traitsOf } from './served.ts';
 import type { StorageTraits } from './served.ts';
@@ -23,6 +24,12 @@ export interface ResourcesOptions {
   random: Random;
   admission(): AdmissionChain;
 }
+
+/** Kinds whose deletion has steps of its own. */
+const storageClasses: Record<string, typeof GenericStorage> = {
+  '/namespaces': NamespaceStorage,
+  'apiextensions.k8s.io/customresourcedefinitions': DefinitionStorage,
+};
 
 export class Resources {
   readonly #options: ResourcesOptions;
@@ -54,7 +61,7 @@ export class Resources {
       hooks: () => table.hooks(group, resource),
       ...(converter && { converter }),
     };
-    const storage = group === '' && resource === 'namespaces' ? new NamespaceStorage(parts) : new GenericStorage(parts);
+    const storage = new (storageClasses[`${group}/${resource}`] ?? GenericStorage)(parts);
     table.add({ served, storage });
     return storage;
   }

@@ -1,0 +1,144 @@
+/** Serves the versions of one definition: their schemas, rules and storages. Loaded with the first definition there is. */
+import type { CustomResourceDefinition, CustomResourceDefinitionVersion, Kind } from '#api';
+import type { ResourceFact } from '#api/facts';
+import { structuralTypeSchema } from '#machinery/apply';
+import type { StructuralSchema } from '#machinery/apply';
+import type { KubeObject } from '#machinery/meta';
+import type { ServedResource, WatchCache } from '../contract.ts';
+import type { ServerParts } from '../options.ts';
+import type { GenericStorage } from '../registry/generic/storage.ts';
+import { isTrue } from './conditions.ts';
+import { converterOf, renameVersion } from './conversion.ts';
+import type { Convert } from './conversion.ts';
+import { rulesOf, schemasOf } from './rules.ts';
+import type { Schemas } from './rules.ts';
+import { applyDefaults, conform, prune } from './structure.ts';
+import { publishedSchema } from './open-api.ts';
+
+const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+/** What a definition that waits for its objects to go no longer lets do. */
+const withoutCreate = verbs.filter((verb) => verb !== 'create');
+
+/** A definition that is served. */
+export interface Installed {
+  readonly definition: CustomResourceDefinition;
+  readonly storages: readonly GenericStorage[];
+  readonly prefix: string;
+  readonly cache: WatchCache;
+  /** No more objects are made: the definition is being deleted. */
+  terminate(): void;
+  /** Takes it out of the table; its watches end. */
+  remove(): void;
+}
+
+export const prefixOf = ({ spec }: CustomResourceDefinition): string => `/registry/${spec.group}/${spec.names.plural}/`;
+
+const apiVersionOf = (definition: CustomResourceDefinition, version: string): string => `${definition.spec.group}/${version}`;
+
+function kindOf(definition: CustomResourceDefinition, version: string): Kind {
+  const { group, names, scope } = definition.spec;
+  return {
+    group,
+    version,
+    kind: names.kind,
+    resource: names.plural,
+    namespaced: scope === 'Namespaced',
+    apiVersion: apiVersionOf(definition, version),
+  };
+}
+
+function factOf(definition: CustomResourceDefinition, version: CustomResourceDefinitionVersion): ResourceFact {
+  const { group, names, scope } = definition.spec;
+  const accepted = definition.status?.acceptedNames ?? names;
+  const { subresources } = version;
+  return {
+    group,
+    version: version.name,
+    resource: names.plural,
+    kind: names.kind,
+    singular: accepted.singular ?? '',
+    namespaced: scope === 'Namespaced',
+    verbs: isTrue(definition, 'Terminating') ? withoutCreate : verbs,
+    ...(accepted.shortNames?.length && { shortNames: accepted.shortNames }),
+    ...(accepted.categories?.length && { categories: accepted.categories }),
+    subresources: [
+      ...(subresources?.status ? [{ name: 'status', kind: names.kind, verbs: ['get', 'patch', 'update'] }] : []),
+      ...(subresources?.scale
+        ? [{ name: 'scale', kind: 'Scale', group: 'autoscaling', version: 'v1', verbs: ['get', 'patch', 'update'] }]
+        : []),
+    ],
+    type: '',
+  };
+}
+
+async function servedOf(
+  definition: CustomResourceDefinition,
+  version: CustomResourceDefinitionVersion,
+  schemas: Schemas,
+  storageKind: Kind,
+): Promise<ServedResource> {
+  const kind = kindOf(definition, version.name);
+  const schema = schemas.get(kind.apiVersion)!;
+  const { expressionRules } = await import('./expression-rules.ts');
+  const rules = rulesOf(kind, version, schemas, await expressionRules(schema));
+  return {
+    fact: factOf(definition, version),
+    kind,
+    rules,
+    storagePrefix: prefixOf(definition),
+    storageKind,
+    conform: (value) => conform(value, schema),
+    typeSchema: structuralTypeSchema(schema as StructuralSchema, true),
+    openApiSchema: (dialect) => publishedSchema(definition, version, dialect),
+  };
+}
+
+/** Replaces what is installed of an older state of the definition in one step: no request finds a gap. */
+export async function install(
+  { resources, table }: ServerParts,
+  definition: CustomResourceDefinition,
+  convertWith: (definition: CustomResourceDefinition) => Promise<Convert>,
+  present: () => Installed | undefined,
+): Promise<Installed> {
+  const { versions, conversion } = definition.spec;
+  const schemas = schemasOf(definition);
+  const stored = versions.find(({ storage }) => storage)!;
+  const storageKind = kindOf(definition, stored.name);
+  const served = await Promise.all(
+    versions.filter((version) => version.served).map((version) => servedOf(definition, version, schemas, storageKind)),
+  );
+  // Objects of one version alone need no conversion.
+  const storedVersions = new Set([stored.name, ...(definition.status?.storedVersions ?? [])]);
+  const convert = conversion?.strategy === 'Webhook' ? await convertWith(definition) : renameVersion;
+  const reshape = (object: KubeObject): void => {
+    const schema = schemas.get(object.apiVersion ?? '');
+    if (!schema) return;
+    prune(object as Record<string, unknown>, schema);
+    applyDefaults(object, schema);
+  };
+  present()?.remove();
+  const storages = served.map((resource) => {
+    const alone = storedVersions.size === 1 && resource.kind.version === stored.name;
+    const converter = alone ? undefined : converterOf(convert, resource.kind.apiVersion, storageKind.apiVersion, reshape);
+    return resources.add(resource, converter, { answersDeleted: false, garbageCollection: 'delete', deferred: false });
+  });
+  const prefix = prefixOf(definition);
+  return {
+    definition,
+    storages,
+    prefix,
+    cache: storages[0]!.cache,
+    terminate() {
+      for (const storage of storages) {
+        const entry = table.find(storage.served.kind.group, storage.served.kind.version, storage.served.kind.resource);
+        if (!entry || entry.served.fact.verbs === withoutCreate) continue;
+        table.add({ ...entry, served: { ...entry.served, fact: { ...entry.served.fact, verbs: withoutCreate } } });
+      }
+    },
+    remove() {
+      for (const { served: resource } of storages) table.remove(resource.kind.group, resource.kind.version, resource.kind.resource);
+      // Its watches are told by the cache; nobody waits for that.
+      void resources.drop(prefix);
+    },
+  };
+}
