@@ -4,6 +4,7 @@ import table from '../../api/facts/cri.json' with { type: 'json' };
 import { messageCodec } from '#machinery/codec';
 import type { MessageTable } from '#machinery/codec';
 import { RuntimeError } from '../contract.ts';
+import { containerdEvents } from './containerd-events.ts';
 import type { ImageService, RuntimeErrorCode, RuntimeService } from '../contract.ts';
 
 interface Method {
@@ -89,8 +90,19 @@ export async function connectCri(socketPath: string): Promise<CriConnection> {
       ]),
     );
 
+  const runtime = service('RuntimeService') as RuntimeService;
   return {
-    runtime: service('RuntimeService') as RuntimeService,
+    runtime: {
+      ...runtime,
+      async *getContainerEvents(request, options) {
+        try {
+          yield* runtime.getContainerEvents(request, options);
+        } catch (error) {
+          if (!(error instanceof RuntimeError) || error.code !== 'unimplemented') throw error;
+          yield* containerdEvents(client, runtime, options?.signal);
+        }
+      },
+    },
     images: service('ImageService') as ImageService,
     close: () => client.close(),
   };
