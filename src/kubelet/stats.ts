@@ -219,6 +219,10 @@ export class Stats {
       usedBytes: Number(file['capacityBytes']) - Number(file['availableBytes']),
       inodesUsed: Number(file['inodes']) - Number(file['inodesFree']),
     };
+    // Those of containers that are gone are never asked for again.
+    const ids = new Set(all.map(({ attributes }) => attributes?.id ?? ''));
+    for (const key of this.#usage.keys()) if (key && !ids.has(key)) this.#usage.delete(key);
+    if (this.#pids.size > 4 * pods.length + 16) this.#pids.clear();
     return {
       node: {
         nodeName,

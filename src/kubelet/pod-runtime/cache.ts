@@ -87,7 +87,7 @@ export class PodCache {
     deleted?: string,
   ): Promise<boolean> {
     const told = await Promise.all(
-      statuses.map(runtimeContainer).map((container) => {
+      statuses.map(runtimeContainer).map(async (container) => {
         const known = this.#pods.get(name.uid)?.containers.find(({ id }) => id === container.id);
         return known && order[known.state] >= order[container.state]
           ? known
