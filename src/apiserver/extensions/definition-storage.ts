@@ -4,14 +4,26 @@
  */
 import type { CustomResourceDefinition } from '#api';
 import type { KubeObject } from '#machinery/meta';
+import type { FieldError } from '#machinery/status';
 import type { DeleteOptions } from '../registry/contract.ts';
 import type { Plan } from '../registry/generic/deletion.ts';
 import { GenericStorage } from '../registry/generic/storage.ts';
+import type { StorageParts } from '../registry/generic/storage.ts';
 import { withCondition } from './conditions.ts';
 
 export const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
 
+/** Needs what custom resources themselves are checked with. */
+async function validateLater(definition: KubeObject, old?: KubeObject): Promise<FieldError[]> {
+  const { checkDefinition } = await import('./definition-checks.ts');
+  return checkDefinition(definition as CustomResourceDefinition, old as CustomResourceDefinition | undefined);
+}
+
 export class DefinitionStorage extends GenericStorage {
+  constructor(parts: StorageParts) {
+    super({ ...parts, served: { ...parts.served, rules: { ...parts.served.rules, validateLater } } });
+  }
+
   protected override planDeletion(old: KubeObject, options: DeleteOptions): Plan {
     if (old.metadata?.deletionTimestamp) return super.planDeletion(old, options);
     const definition = old as CustomResourceDefinition;
