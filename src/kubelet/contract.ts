@@ -68,6 +68,8 @@ export interface KubeletOptions {
   staticPodPath?: string;
   /** No mounts, files or cgroups are made on this machine: pods are played by the simulated runtime. */
   simulated?: boolean;
+  /** `informers` may list every ConfigMap and Secret, which a node's own identity may not: they serve what pods refer to, too. */
+  sharesObjects?: boolean;
   /** The port of the kubelet's own server, announced in the node's status. */
   port?: number;
   /** Starts the kubelet's server (logs, exec, stats, …) once the kubelet is up. */

@@ -111,7 +111,7 @@ class KubeletInstance {
       this.#refreshSoon(uid);
       if (type !== 'readiness' && result !== 'unknown') this.#workers.wake(uid);
     });
-    this.#objects = new ReferencedObjects({ client, clock, random, log, ...(simulated && { shared: options.informers }) }, (uid) =>
+    this.#objects = new ReferencedObjects({ client, clock, random, log, ...(options.sharesObjects && { shared: options.informers }) }, (uid) =>
       this.#workers.wake(uid),
     );
     const allocatable = (): { cpuMilli: number; memoryBytes: number; ephemeralStorageBytes: number } => ({

@@ -1,5 +1,5 @@
 import type { Container, Pod } from '#api';
-import type { ContainerConfig, Mount, Signal } from '#runtime';
+import type { ContainerConfig, Device, Mount, Signal } from '#runtime';
 import { expand } from './expansion.ts';
 import { containerAnnotations, containerLabels } from './labels.ts';
 import type { MachineFacts } from './linux-resources.ts';
@@ -11,6 +11,7 @@ import { containerSecurityContext, verifyNonRoot } from './security-context.ts';
 export interface ContainerSource extends SecuritySource {
   environment: ReadonlyMap<string, string>;
   mounts: Mount[];
+  devices: Device[];
   /** What the runtime calls the image. */
   imageRef: string;
   restartCount: number;
@@ -42,6 +43,7 @@ export function containerConfig(pod: Pod, container: Container, source: Containe
     mounts: source.users
       ? source.mounts.map((mount) => ({ ...mount, uidMappings: source.users!.uids ?? [], gidMappings: source.users!.gids ?? [] }))
       : source.mounts,
+    ...(source.devices.length && { devices: source.devices }),
     labels: containerLabels(pod, container),
     annotations: containerAnnotations(pod, container, source.restartCount),
     logPath: containerLogPath(container.name, source.restartCount),

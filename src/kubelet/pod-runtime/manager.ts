@@ -31,7 +31,7 @@ import { isGone, killContainer, killPod } from './kill.ts';
 import { runHook } from './lifecycle-hooks.ts';
 import type { MachineFacts } from './linux-resources.ts';
 import { linuxResources } from './linux-resources.ts';
-import { containerMounts } from './mounts.ts';
+import { containerDevices, containerMounts } from './mounts.ts';
 import { containerLogDirectory, podLogDirectory } from './paths.ts';
 import type { RuntimePod } from './runtime-pod.ts';
 import { newest } from './runtime-pod.ts';
@@ -287,6 +287,7 @@ export class PodRuntime {
       created = containerConfig(pod, container, {
         environment: variables,
         mounts,
+        devices: containerDevices(container, mounted),
         imageRef: present.ref,
         restartCount,
         machine,

@@ -1,8 +1,8 @@
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Container, Pod, VolumeMount } from '#api';
 import type { Random } from '#machinery/clock';
-import type { Mount, MountPropagation } from '#runtime';
+import type { Device, Mount, MountPropagation } from '#runtime';
 import { isHostNetwork, uidOf } from '../pod-spec.ts';
 import type { MountedVolume } from '../volumes/contract.ts';
 import type { Mounter } from '../volumes/mounter.ts';
@@ -117,9 +117,12 @@ export async function containerMounts(pod: Pod, container: Container, source: Mo
   return mounts;
 }
 
-/** True where a path exists. */
-export const exists = (file: string): Promise<boolean> =>
-  stat(file).then(
-    () => true,
-    () => false,
-  );
+/** Volumes that a container gets as the devices they are. upstream: kubelet_pods.go makeBlockVolumes. */
+export function containerDevices(container: Container, volumes: ReadonlyMap<string, MountedVolume>): Device[] {
+  return (container.volumeDevices ?? []).map(({ name, devicePath }) => {
+    const volume = volumes.get(name);
+    if (!volume) throw new Error(`cannot find volume "${name}" to pass into container "${container.name}"`);
+    if (!devicePath.startsWith('/')) throw new Error(`error DevicePath \`${devicePath}\` must be an absolute path`);
+    return { hostPath: volume.path, containerPath: devicePath, permissions: volume.readOnly ? 'r' : 'mrw' };
+  });
+}
