@@ -6,7 +6,7 @@ import { Disposables, running } from '#machinery/lifecycle';
 import type { Log } from '#machinery/log';
 import type { KubeObject } from '#machinery/meta';
 import { keyOf } from '#machinery/meta';
-import { isConflict } from '#machinery/status';
+import { isConflict, isNotFound } from '#machinery/status';
 import { isNamespaceTerminating } from './pod-control.ts';
 import type { Controller, ControllerContext, ControllerFactory, ControllerOptions, Source } from './contract.ts';
 
@@ -84,7 +84,8 @@ async function startController(start: ControllersStart, controller: Controller, 
       } catch (error) {
         if (!signal.aborted) {
           // Conflicts are the normal course of optimistic writes: the cache is about to catch up.
-          if (isConflict(error)) log.debug('Reconciling met a conflict', { key, error });
+          // Something that was not found has gone: the cache will hear of it.
+          if (isConflict(error) || isNotFound(error)) log.debug('Reconciling met an older state', { key, error });
           else if (isNamespaceTerminating(error)) log.debug('Nothing can be made in a namespace that is going away', { key });
           else log.warn('Reconciling failed', { key, error, failures: queue.failures(key) + 1 });
           queue.addRateLimited(key);

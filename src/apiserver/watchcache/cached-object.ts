@@ -2,6 +2,8 @@ import type { KubeObject } from '#machinery/meta';
 import type { CachedObject } from '../contract.ts';
 
 /** One state of one object. Its encodings are made when first asked for, once, however many watchers and lists want them. */
+const encoder = new TextEncoder();
+
 export class CacheEntry implements CachedObject {
   readonly key: string;
   readonly object: KubeObject;
@@ -20,7 +22,7 @@ export class CacheEntry implements CachedObject {
 
   bytes(): Uint8Array {
     if (this.#bytes) return this.#bytes;
-    this.#bytes = (this.#stored && spliced(this.#stored, this.revision)) ?? Buffer.from(JSON.stringify(this.object));
+    this.#bytes = (this.#stored && spliced(this.#stored, this.revision)) ?? encoder.encode(JSON.stringify(this.object));
     this.#stored = undefined;
     return this.#bytes;
   }

@@ -320,7 +320,8 @@ export function encodeBare(object: { apiVersion?: string; kind?: string }): Buff
   if (type === undefined) throw new RangeError(`${object.apiVersion} ${object.kind} has no protobuf form`);
   const writer = new WireWriter(2048);
   writeMessage(writer, messageOf(type), object as Record<string, unknown>);
-  return writer.finish();
+  // Kept for long, so without the writer's spare room.
+  return Buffer.from(Uint8Array.prototype.slice.call(writer.finish()).buffer);
 }
 
 /** A list whose items are encoded already (by encodeBare). */

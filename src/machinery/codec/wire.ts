@@ -201,6 +201,7 @@ export class WireWriter {
     return this;
   }
 
+  /** The bytes written; they belong to the writer's buffer, so copy what is kept. */
   finish(): Buffer {
     return this.#bytes.subarray(0, this.#at);
   }

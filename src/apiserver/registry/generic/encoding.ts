@@ -12,10 +12,13 @@ export function inWireOrder(object: KubeObject, resourceVersion?: string): KubeO
   return { kind, apiVersion, metadata: resourceVersion === undefined ? meta : { ...meta, resourceVersion }, ...rest } as KubeObject;
 }
 
+const encoder = new TextEncoder();
+
 export function encodeStored(object: KubeObject): Uint8Array {
   const ordered = inWireOrder(object);
   const text = JSON.stringify(ordered);
-  const bytes = Buffer.from(text);
+  // Memory of its own: a Buffer's would be a part of a pool that is kept whole as long as the object.
+  const bytes = encoder.encode(text);
   // What the cache holds must be what reading the bytes gives: an undefined field would be one too many.
   rememberDecoded(bytes, hasUndefined(ordered) ? (JSON.parse(text) as KubeObject) : ordered);
   return bytes;
