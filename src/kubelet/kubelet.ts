@@ -111,8 +111,9 @@ class KubeletInstance {
       this.#refreshSoon(uid);
       if (type !== 'readiness' && result !== 'unknown') this.#workers.wake(uid);
     });
-    this.#objects = new ReferencedObjects({ client, clock, random, log, ...(options.sharesObjects && { shared: options.informers }) }, (uid) =>
-      this.#workers.wake(uid),
+    this.#objects = new ReferencedObjects(
+      { client, clock, random, log, ...(options.sharesObjects && { shared: options.informers }) },
+      (uid) => this.#workers.wake(uid),
     );
     const allocatable = (): { cpuMilli: number; memoryBytes: number; ephemeralStorageBytes: number } => ({
       cpuMilli: milliValue(this.#resources.allocatable['cpu']),
