@@ -43,7 +43,7 @@ function spliced(stored: Uint8Array, revision: number): Uint8Array | undefined {
   if (!match) return undefined;
   const at = match[0].length;
   const insert = `"resourceVersion":"${revision}",`;
-  const bytes = Buffer.allocUnsafe(stored.byteLength + insert.length);
+  const bytes = Buffer.allocUnsafeSlow(stored.byteLength + insert.length);
   bytes.set(stored.subarray(0, at));
   bytes.write(insert, at, 'latin1');
   bytes.set(stored.subarray(at), at + insert.length);
