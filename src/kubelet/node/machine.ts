@@ -72,7 +72,10 @@ export function readMachine(cgroupMount = '/sys/fs/cgroup'): Machine {
     hugepages: pages,
     hugepageSizes: [...pages.keys()].map(hugepageSizeName),
     cgroupV2,
-    swapController: cgroupV2 ? exists(`${cgroupMount}/memory.swap.max`) : exists(`${cgroupMount}/memory/memory.memsw.limit_in_bytes`),
+    // The root of the tree has no such file, a group does.
+    swapController: cgroupV2
+      ? exists(`${cgroupMount}${/^0::(.*)$/m.exec(text('/proc/self/cgroup'))?.[1] ?? ''}/memory.swap.max`)
+      : exists(`${cgroupMount}/memory/memory.memsw.limit_in_bytes`),
     machineId: text('/etc/machine-id') || text('/var/lib/dbus/machine-id'),
     bootId: text('/proc/sys/kernel/random/boot_id'),
     systemUuid: text('/sys/class/dmi/id/product_uuid') || text('/etc/machine-id'),
