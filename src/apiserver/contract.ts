@@ -120,7 +120,7 @@ export interface ServedResource {
   conform?(value: unknown): { value: Record<string, unknown>; unknown: string[] };
   /** For field tracking and apply. Default: by `fact.type` in the schema table. */
   typeSchema?: TypeSchema;
-  /** For custom resources: the kind's JSON schema as it is published, in OpenAPI version 2 or 3. Default: from the schema table. */
+  /** For custom resources: the kind's whole JSON schema as it is published, in OpenAPI version 2 or 3. Default: from the schema table. */
   openApiSchema?(dialect: 'v2' | 'v3'): Record<string, unknown>;
 }
 

@@ -4,6 +4,7 @@ import type { ResourceFact, SubresourceFact } from '#api/facts';
 import type { DiscoveryGroup } from '../discovery/documents.ts';
 import { release } from '../discovery/version.ts';
 import type { ResourceTable } from '../registry/table.ts';
+import { common } from './descriptions.ts';
 import { PathBuilder } from './paths.ts';
 import type { ResourceModel } from './paths.ts';
 import { closure, refOf, typeSchema } from './schemas.ts';
@@ -46,14 +47,14 @@ function collect(facts: readonly ResourceFact[], table: ResourceTable, dialect: 
       type = customTypeName(fact.group, fact.version, fact.kind);
       listType = customTypeName(fact.group, fact.version, `${fact.kind}List`);
       const gvk = { group: fact.group, version: fact.version, kind: fact.kind };
-      collected.custom[type] = { ...withMeta(own(dialect), dialect), 'x-kubernetes-group-version-kind': [gvk] };
+      collected.custom[type] = { ...own(dialect), 'x-kubernetes-group-version-kind': [gvk] };
       collected.custom[listType] = {
         type: 'object',
         required: ['items'],
         properties: {
-          apiVersion: { type: 'string' },
+          apiVersion: { type: 'string', description: common.apiVersion },
           items: { type: 'array', items: { $ref: refOf(type, dialect) } },
-          kind: { type: 'string' },
+          kind: { type: 'string', description: common.kind },
           metadata: reference(`${meta}ListMeta`, dialect),
         },
         'x-kubernetes-group-version-kind': [{ ...gvk, kind: `${fact.kind}List` }],
@@ -77,20 +78,6 @@ function collect(facts: readonly ResourceFact[], table: ResourceTable, dialect: 
 
 const reference = (type: string, dialect: Dialect): JsonSchema =>
   dialect === 'v3' ? { allOf: [{ $ref: refOf(type, dialect) }] } : { $ref: refOf(type, dialect) };
-
-function withMeta(own: JsonSchema, dialect: Dialect): JsonSchema {
-  const properties = (own['properties'] ?? {}) as JsonSchema;
-  return {
-    ...own,
-    type: 'object',
-    properties: {
-      ...properties,
-      apiVersion: { type: 'string', description: "The version of the object's schema." },
-      kind: { type: 'string', description: 'The kind of the object.' },
-      metadata: { ...reference(`${meta}ObjectMeta`, dialect), ...(dialect === 'v3' && { description: 'Standard object metadata.' }) },
-    },
-  };
-}
 
 function schemasOf({ types, custom }: Collected, dialect: Dialect): JsonSchema {
   const made: [string, JsonSchema][] = closure(types).map((name) => [name, typeSchema(name, dialect)]);

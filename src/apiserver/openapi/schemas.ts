@@ -1,6 +1,7 @@
 /** JSON schemas of the built-in types, from the schema table. upstream: kube-openapi/pkg/builder, builder3. */
 import { schema } from '#api/facts';
 import type { FieldFact, TypeFact } from '#api/facts';
+import { descriptions } from './descriptions.ts';
 
 export type JsonSchema = Record<string, unknown>;
 export type Dialect = 'v2' | 'v3';
@@ -58,12 +59,16 @@ export function typeSchema(name: string, dialect: Dialect): JsonSchema {
   }
   const properties: Record<string, JsonSchema> = {};
   const required: string[] = [];
+  const told = descriptions[name];
   for (const [field, fieldFact] of Object.entries(fact.fields)) {
     properties[field] = fieldSchema(fieldFact, dialect);
+    const description = told?.[field];
+    if (description) properties[field]['description'] = description;
     if (fieldFact.required) required.push(field);
   }
   return {
     type: 'object',
+    ...(told?.[''] && { description: told[''] }),
     properties,
     ...(required.length > 0 && { required }),
     ...(fact.gvks && { 'x-kubernetes-group-version-kind': fact.gvks }),
