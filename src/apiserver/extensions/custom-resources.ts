@@ -15,17 +15,13 @@ import type { Convert } from './conversion.ts';
 import { cleanupFinalizer } from './definition-storage.ts';
 import type { Installed } from './installed.ts';
 import { decideNames } from './names.ts';
-
-export interface CustomResourcesOptions {
-  /** Makes the conversion of definitions with the strategy Webhook. */
-  convertWith?(parts: ServerParts): (definition: CustomResourceDefinition) => Promise<Convert>;
-}
+import type { WebhookConversions } from './webhook-conversion.ts';
 
 /** The extension: serves custom resources until the server stops. */
 export const customResources =
-  (options: CustomResourcesOptions = {}) =>
+  () =>
   (parts: ServerParts): (() => Promise<void>) => {
-    const running = new CustomResources(parts, options);
+    const running = new CustomResources(parts);
     return () => running.stop();
   };
 
@@ -35,16 +31,16 @@ class CustomResources {
   readonly #informer;
   readonly #subscription: Disposable;
   readonly #installed = new Map<string, Installed>();
-  readonly #convertWith: (definition: CustomResourceDefinition) => Promise<Convert>;
+  /** Made for the first definition that converts by webhook. */
+  #webhooks: WebhookConversions | undefined;
   /** Watches for the last object of a definition that is being deleted. */
   readonly #waiting = new Map<string, () => void>();
   readonly #work: Promise<void>;
   #synced = false;
 
-  constructor(parts: ServerParts, options: CustomResourcesOptions) {
+  constructor(parts: ServerParts) {
     this.#parts = parts;
     const { clock, random } = parts;
-    this.#convertWith = options.convertWith?.(parts) ?? (() => Promise.reject(new Error('Cannot convert: no webhook client was given')));
     this.#queue = workQueue({ clock, random });
     this.#informer = parts.informers.for(CustomResourceDefinition);
     const enqueue = (definition: CustomResourceDefinition): void => this.#queue.add(definition.metadata!.name!);
@@ -58,6 +54,7 @@ class CustomResources {
     this.#queue.close();
     for (const end of this.#waiting.values()) end();
     await this.#work;
+    this.#webhooks?.close();
   }
 
   async #run(): Promise<void> {
@@ -135,10 +132,21 @@ class CustomResources {
       return;
     }
     const { install } = await import('./installed.ts');
-    const made = await install(this.#parts, definition, this.#convertWith, () => this.#installed.get(name));
+    const made = await install(
+      this.#parts,
+      definition,
+      (each) => this.#convertWith(each),
+      () => this.#installed.get(name),
+    );
     this.#installed.set(name, made);
     // Filled before the first request asks.
     await made.cache.synced;
+  }
+
+  async #convertWith(definition: CustomResourceDefinition): Promise<Convert> {
+    const { webhookConversions } = await import('./webhook-conversion.ts');
+    this.#webhooks ??= webhookConversions(this.#parts);
+    return this.#webhooks.convertWith(definition);
   }
 
   /** Deletes the objects of a definition that is to go, then lets it go. upstream: pkg/controller/finalizer. */
