@@ -19,7 +19,7 @@ export const autoscalingV1HorizontalPodAutoscalerRules = defineKind<AutoscalingV
   subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validateAutoscalerStatus } },
   generation: false,
   columns: [
-    text('Reference', ({ spec }) => `${spec?.scaleTargetRef.kind ?? ''}/${spec?.scaleTargetRef.name ?? ''}`),
+    text('Reference', ({ spec }) => `${spec?.scaleTargetRef?.kind ?? ''}/${spec?.scaleTargetRef?.name ?? ''}`),
     text('Targets', ({ spec, status }) =>
       spec?.targetCPUUtilizationPercentage == null
         ? '<none>'

@@ -64,7 +64,7 @@ export const horizontalPodAutoscalerRules = defineKind<HorizontalPodAutoscaler>(
   subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validateAutoscalerStatus } },
   generation: false,
   columns: [
-    text('Reference', ({ spec }) => `${spec?.scaleTargetRef.kind ?? ''}/${spec?.scaleTargetRef.name ?? ''}`),
+    text('Reference', ({ spec }) => `${spec?.scaleTargetRef?.kind ?? ''}/${spec?.scaleTargetRef?.name ?? ''}`),
     text('Targets', targets),
     text('MinPods', ({ spec }) => (spec?.minReplicas == null ? '<unset>' : String(spec.minReplicas))),
     text('MaxPods', ({ spec }) => spec?.maxReplicas ?? 0),

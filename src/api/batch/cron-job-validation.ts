@@ -10,7 +10,7 @@ function checkSchedule(errors: Errors, { schedule, timeZone }: CronJobSpec, old:
     errors.push(required('spec.schedule'));
     return;
   }
-  const allowZone = old?.schedule.includes('TZ') ?? false;
+  const allowZone = old?.schedule?.includes('TZ') ?? false;
   const error = scheduleError(schedule);
   if (error !== undefined) errors.push(invalidField('spec.schedule', schedule, error));
   if (!schedule.includes('TZ')) return;

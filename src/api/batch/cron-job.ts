@@ -25,7 +25,7 @@ function warnings(job: CronJob, old?: CronJob): string[] {
   const spec = job.spec?.jobTemplate?.spec;
   if (spec && !(old && job.metadata?.generation === old.metadata?.generation))
     texts.push(...warningsForJobSpec(spec, 'spec.jobTemplate.spec'));
-  if (old && job.spec?.schedule.includes('TZ'))
+  if (old && job.spec?.schedule?.includes('TZ'))
     texts.push(
       'cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details',
     );

@@ -19,7 +19,7 @@ function endpointText(endpoints: Endpoints): string {
       count += addresses.length;
       for (const { ip } of addresses) {
         if (list.length === shownEndpoints) break;
-        list.push(port ? `${ip.includes(':') ? `[${ip}]` : ip}:${port.port}` : ip);
+        list.push(port ? `${ip?.includes(':') ? `[${ip}]` : ip}:${port.port}` : ip);
       }
     }
   return count > list.length ? `${list.join(',')} + ${count - shownEndpoints} more...` : list.join(',');

@@ -256,13 +256,15 @@ const stableLabels: ReadonlyMap<string, string> = new Map([
 /** `old` with those beta labels that `affinity` writes the stable way. */
 function stabilized(old: VolumeNodeAffinity, affinity: VolumeNodeAffinity | undefined): VolumeNodeAffinity {
   if (!old.required) return old;
-  const nodeSelectorTerms = old.required.nodeSelectorTerms.map((term, index) => {
+  const nodeSelectorTerms = (old.required.nodeSelectorTerms ?? []).map((term, index) => {
     if (!term.matchExpressions) return term;
-    const wanted = affinity?.required?.nodeSelectorTerms[index]?.matchExpressions;
+    const wanted = affinity?.required?.nodeSelectorTerms?.[index]?.matchExpressions;
     return {
       ...term,
       matchExpressions: term.matchExpressions.map((each, position) =>
-        stableLabels.get(each.key) === wanted?.[position]?.key ? { ...each, key: wanted!.at(position)!.key } : each,
+        stableLabels.has(each.key) && stableLabels.get(each.key) === wanted?.[position]?.key
+          ? { ...each, key: stableLabels.get(each.key)! }
+          : each,
       ),
     };
   });

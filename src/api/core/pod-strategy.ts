@@ -47,7 +47,8 @@ function mergeLabelKeys(pod: Pod): void {
   for (const { labelSelector, matchLabelKeys } of topologySpreadConstraints ?? []) mergeKeys(labelSelector, matchLabelKeys, 'In', labels);
 }
 
-function mergeTerm(term: PodAffinityTerm, labels: Record<string, string> | undefined): void {
+function mergeTerm(term: PodAffinityTerm | undefined, labels: Record<string, string> | undefined): void {
+  if (!term) return;
   mergeKeys(term.labelSelector, term.matchLabelKeys, 'In', labels);
   mergeKeys(term.labelSelector, term.mismatchLabelKeys, 'NotIn', labels);
 }
@@ -147,9 +148,10 @@ export function prepareForResize(pod: Pod, old: Pod): void {
   const spec = pod.spec!;
   const before = old.spec!;
   const sameCount =
-    spec.containers.length === before.containers.length && (spec.initContainers?.length ?? 0) === (before.initContainers?.length ?? 0);
+    (spec.containers?.length ?? 0) === (before.containers?.length ?? 0) &&
+    (spec.initContainers?.length ?? 0) === (before.initContainers?.length ?? 0);
   if (!sameCount) return;
-  pod.spec = { ...before, containers: resized(spec.containers, before.containers) };
+  pod.spec = { ...before, containers: resized(spec.containers ?? [], before.containers ?? []) };
   if (spec.initContainers?.length) pod.spec.initContainers = resized(spec.initContainers, before.initContainers ?? []);
   keepStatus(pod, old);
   keepMetadata(pod, old);

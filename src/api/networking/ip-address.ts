@@ -10,7 +10,7 @@ import { ageColumn, text } from '../columns.ts';
 function parent({ spec }: IPAddress): string {
   const reference = spec?.parentRef;
   if (!reference) return '<none>';
-  const resource = (reference.group ? `${reference.resource}.${reference.group}` : reference.resource).toLowerCase();
+  const resource = (reference.group ? `${reference.resource ?? ''}.${reference.group}` : (reference.resource ?? '')).toLowerCase();
   return [resource, reference.namespace, reference.name].filter(Boolean).join('/');
 }
 

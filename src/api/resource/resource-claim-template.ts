@@ -2,6 +2,7 @@
 import { ResourceClaimTemplate } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
 import { ageColumn } from '../columns.ts';
+import { validateClaimTemplate, validateClaimTemplateUpdate } from './claim-validation.ts';
 import { defaultClaimSpec, dropDisabledClaimFields } from './device-requests.ts';
 
 export const resourceClaimTemplateRules = defineKind<ResourceClaimTemplate>({
@@ -9,5 +10,7 @@ export const resourceClaimTemplateRules = defineKind<ResourceClaimTemplate>({
   applyDefaults: (template) => defaultClaimSpec(template.spec?.spec),
   prepareForCreate: (template) => dropDisabledClaimFields(template.spec?.spec),
   prepareForUpdate: (template, old) => dropDisabledClaimFields(template.spec?.spec, old.spec?.spec),
+  validate: validateClaimTemplate,
+  validateUpdate: validateClaimTemplateUpdate,
   columns: [ageColumn],
 });

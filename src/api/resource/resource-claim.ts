@@ -3,6 +3,7 @@ import { ResourceV1ResourceClaim } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
 import { clearStatus, keepMetadata, keepSpec, keepStatus } from '../strategy.ts';
+import { validateClaim, validateClaimStatus, validateClaimUpdate } from './claim-validation.ts';
 import { defaultClaimSpec, dropDisabledClaimFields } from './device-requests.ts';
 
 function state({ metadata, status }: ResourceV1ResourceClaim): string {
@@ -66,8 +67,11 @@ export const resourceClaimRules = defineKind<ResourceV1ResourceClaim>({
     keepStatus(claim, old);
     dropDisabledClaimFields(claim.spec, old.spec);
   },
+  validate: validateClaim,
+  validateUpdate: validateClaimUpdate,
   subresources: {
     status: {
+      validateUpdate: validateClaimStatus,
       prepareForUpdate: (claim, old) => {
         keepSpec(claim, old);
         keepMetadata(claim, old);

@@ -4,6 +4,7 @@ import type { Device } from '../facts/types.ts';
 import { equal } from '#machinery/meta';
 import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
+import { validateSlice } from './slice-validation.ts';
 
 const uses = (slice: ResourceSlice | undefined, has: (device: Device) => unknown): boolean => slice?.spec?.devices?.some(has) ?? false;
 
@@ -52,6 +53,8 @@ export const resourceSliceRules = defineKind<ResourceSlice>({
   kind: ResourceSlice,
   prepareForCreate: (slice) => dropDisabledFields(slice),
   prepareForUpdate: dropDisabledFields,
+  validate: (slice) => validateSlice(slice),
+  validateUpdate: validateSlice,
   generation: (slice, old) => !equal(slice.spec, old.spec),
   warnings: ({ spec }) =>
     spec?.driver && spec.driver !== spec.driver.toLowerCase()

@@ -1,6 +1,6 @@
 import { MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingWebhookConfiguration } from '#api';
 import type { Kind } from '#api';
-import type { KindRules } from '../../api/contract.ts';
+import type { KindRules } from '#api';
 
 /** Checks of what clients write that load what they need first: CEL takes its time to load and most clusters never see an expression. */
 

@@ -3,7 +3,7 @@ import { isDNS1123Subdomain, nameIsDNSLabel, nameIsDNSSubdomain, validateAnnotat
 import { isQuantity, parseQuantity } from '#machinery/quantity';
 import { checkLabels, checkSelector, forbiddenField, invalidField, invalidFor, required, unsupported } from '../../checks.ts';
 import type { Errors } from '../../checks.ts';
-import type { PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate, TypedObjectReference } from '../../facts/types.ts';
+import type { ObjectMeta, PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate, TypedObjectReference } from '../../facts/types.ts';
 import { checkPositiveAmount, checkResourceAmount } from './resources.ts';
 
 export const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
@@ -71,13 +71,18 @@ function checkDataSource(errors: Errors, path: string, { apiGroup, kind, name }:
   if (apiGroup && !checks.allowInvalidGroup) invalidFor(errors, `${path}.apiGroup`, apiGroup, isDNS1123Subdomain(apiGroup));
 }
 
-/** upstream: ValidatePersistentVolumeClaimTemplate. */
-export function checkClaimTemplate(errors: Errors, path: string, { metadata, spec }: PersistentVolumeClaimTemplate): void {
-  errors.push(...validateAnnotations(metadata?.annotations, `${path}.metadata.annotations`));
-  checkLabels(errors, `${path}.metadata.labels`, metadata?.labels);
+/** The metadata of templates of claims: labels and annotations. upstream: ValidateTemplateObjectMeta. */
+export function checkTemplateMetadata(errors: Errors, path: string, metadata: ObjectMeta | undefined): void {
+  errors.push(...validateAnnotations(metadata?.annotations, `${path}.annotations`));
+  checkLabels(errors, `${path}.labels`, metadata?.labels);
   for (const field in metadata) {
     if (field === 'annotations' || field === 'labels' || metadata[field as 'name'] == null || field === 'creationTimestamp') continue;
-    errors.push(forbiddenField(`${path}.metadata.${field}`, 'cannot be set'));
+    errors.push(forbiddenField(`${path}.${field}`, 'cannot be set'));
   }
+}
+
+/** upstream: ValidatePersistentVolumeClaimTemplate. */
+export function checkClaimTemplate(errors: Errors, path: string, { metadata, spec }: PersistentVolumeClaimTemplate): void {
+  checkTemplateMetadata(errors, `${path}.metadata`, metadata);
   checkClaimSpec(errors, `${path}.spec`, spec ?? {});
 }

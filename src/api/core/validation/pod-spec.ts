@@ -102,7 +102,7 @@ function schedulingChecks(old: PodSpec | undefined): SchedulingChecks {
     ...(side?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((weighted) => weighted.podAffinityTerm),
   ]);
   const selectors = [
-    ...terms.flatMap((term) => [term.labelSelector, term.namespaceSelector]),
+    ...terms.flatMap((term) => [term?.labelSelector, term?.namespaceSelector]),
     ...(old.topologySpreadConstraints ?? []).map((constraint) => constraint.labelSelector),
   ];
   return {

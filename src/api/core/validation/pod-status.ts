@@ -53,7 +53,7 @@ function checkAddresses(
   const known = old.map(({ ip }) => ip);
   for (const [index, { ip }] of addresses.entries()) errors.push(...validateIPForLegacyField(`${path}[${index}]`, ip ?? '', false, known));
   if (addresses.length < 2) return;
-  const dualStack = addresses.some(({ ip }) => isIPv4(ip)) && addresses.some(({ ip }) => isIPv6(ip));
+  const dualStack = addresses.some(({ ip }) => isIPv4(ip ?? '')) && addresses.some(({ ip }) => isIPv6(ip ?? ''));
   if (!dualStack || addresses.length > 2) errors.push(invalidField(path, addresses, 'may specify no more than one IP for each IP family'));
 }
 

@@ -98,7 +98,7 @@ export function validatePodUpdate(pod: Pod, old: Pod): Errors {
 /** `spec` with the old values of all that an update may change. */
 function withMutableFieldsOf(spec: PodSpec, old: PodSpec): PodSpec {
   const munged: Record<string, unknown> & PodSpec = { ...spec, containers: withImages(spec.containers, old.containers) };
-  if (spec.initContainers) munged.initContainers = withImages(spec.initContainers, old.initContainers ?? []);
+  if (spec.initContainers) munged.initContainers = withImages(spec.initContainers, old.initContainers);
   for (const field of ['activeDeadlineSeconds', 'schedulingGates', 'tolerations'] as const) {
     if (old[field] === undefined) delete munged[field];
     else munged[field as string] = old[field];
@@ -108,8 +108,8 @@ function withMutableFieldsOf(spec: PodSpec, old: PodSpec): PodSpec {
   return munged;
 }
 
-const withImages = (containers: readonly Container[], old: readonly Container[]): Container[] =>
-  containers.map((container, index) => ({ ...container, image: old[index]!.image ?? '' }));
+const withImages = (containers: readonly Container[] = [], old: readonly Container[] = []): Container[] =>
+  containers.map((container, index) => ({ ...container, image: old[index]?.image ?? '' }));
 
 /** While a pod waits at gates, its node selector and node affinity may become narrower. Changes `munged`. */
 function checkGatedChanges(errors: Errors, munged: PodSpec, old: PodSpec): void {

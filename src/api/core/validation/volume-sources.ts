@@ -115,7 +115,8 @@ export function checkFlexVolume(errors: Errors, path: string, source: { driver: 
 const diskIds = ['/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}'];
 const blobUris = ['https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd'];
 
-export function checkAzureDisk(errors: Errors, path: string, { diskName, diskURI, cachingMode, kind }: AzureDiskVolumeSource): void {
+export function checkAzureDisk(errors: Errors, path: string, source: Partial<AzureDiskVolumeSource>): void {
+  const { diskName, diskURI = '', cachingMode, kind } = source;
   requireText(errors, `${path}.diskName`, diskName);
   requireText(errors, `${path}.diskURI`, diskURI);
   const modes = ['None', 'ReadOnly', 'ReadWrite'];
