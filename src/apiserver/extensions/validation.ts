@@ -150,7 +150,7 @@ function matches(pattern: string, text: string): boolean | Error {
 
 function checkString(errors: FieldError[], value: string, schema: Schema, path: string): void {
   const { maxLength, minLength, pattern } = schema;
-  const length = maxLength !== undefined || minLength !== undefined ? [...value].length : 0;
+  const length = maxLength !== undefined || minLength !== undefined ? Array.from(value).length : 0;
   if (maxLength !== undefined && length > maxLength) errors.push(tooLong(path, maxLength));
   else if (minLength !== undefined && length < minLength)
     errors.push(invalidField(path, value, `${path} in body should be at least ${minLength} chars long`));

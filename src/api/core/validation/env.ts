@@ -114,7 +114,7 @@ const isHugePagesField = (field: string): boolean => field.startsWith('limits.hu
 
 /** upstream: validateContainerResourceFieldSelector. */
 export function checkResourceFieldRef(errors: Errors, path: string, selector: ResourceFieldSelector, volume: boolean): void {
-  const { containerName, resource = '', divisor }: Partial<ResourceFieldSelector> = selector;
+  const { containerName, resource, divisor }: Partial<ResourceFieldSelector> = selector;
   if (volume && !containerName) errors.push(required(`${path}.containerName`));
   else if (!resource) errors.push(required(`${path}.resource`));
   else if (!resourceFields.includes(resource) && !isHugePagesField(resource))
