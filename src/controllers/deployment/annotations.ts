@@ -38,12 +38,11 @@ export const needsScaleAnnotations = (set: ReplicaSet, deployment: Deployment): 
  * The annotations of the new ReplicaSet: the Deployment's own, and its revision. A ReplicaSet that becomes the new one again (a rollback) gets a
  * new revision and keeps the ones it had in its history.
  */
-export function newSetAnnotations(deployment: Deployment, set: ReplicaSet, revision: number): Annotations {
+export function newSetAnnotations(deployment: Deployment, set: ReplicaSet, revision: bigint): Annotations {
   const next: Annotations = { ...set.metadata?.annotations };
   for (const [key, value] of Object.entries(deployment.metadata?.annotations ?? {})) if (!own.has(key)) next[key] = value;
   const old = next[revisionAnnotation];
-  const oldNumber = old === undefined || old === '' ? 0 : Number(old);
-  if (!Number.isInteger(oldNumber) || oldNumber >= revision) return next;
+  if (old && (!/^-?\d+$/.test(old) || BigInt(old) >= revision)) return next;
   next[revisionAnnotation] = String(revision);
   if (old === undefined) return next;
   const history = (next[revisionHistoryAnnotation] ?? '').split(',').filter(Boolean);

@@ -24,9 +24,9 @@ const waitingFor = (pod: Pod, context: ControllerContext): string[] => {
   return owner?.kind === 'Deployment' ? [`${pod.metadata!.namespace}/${owner.name}`] : [];
 };
 
-const rollbackRevision = (deployment: Deployment): number | undefined => {
+const rollbackRevision = (deployment: Deployment): bigint | undefined => {
   const text = deployment.metadata?.annotations?.[rollbackAnnotation];
-  return text && /^\d+$/.test(text) ? Number(text) : undefined;
+  return text && /^\d+$/.test(text) ? BigInt(text) : undefined;
 };
 
 /** Rolls out templates through ReplicaSets. upstream: pkg/controller/deployment. */

@@ -63,7 +63,18 @@ export const findNew = (deployment: Deployment, sets: readonly ReplicaSet[]): Re
 
 const wholeNumber = (text: string | undefined): number | undefined => (text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined);
 
-export const revisionOf = (set: ReplicaSet): number => wholeNumber(set.metadata?.annotations?.[revisionAnnotation]) ?? 0;
+/** An int64 upstream: beyond what a number holds exactly. */
+export function revisionOf(set: ReplicaSet): bigint {
+  const text = set.metadata?.annotations?.[revisionAnnotation];
+  return text !== undefined && /^\d+$/.test(text) ? BigInt(text) : 0n;
+}
+
+/** For sorting, the smaller first. */
+export const byRevision = (a: ReplicaSet, b: ReplicaSet): number => {
+  const [left, right] = [revisionOf(a), revisionOf(b)];
+  return left < right ? -1 : left > right ? 1 : 0;
+};
+
 export const desiredOf = (set: ReplicaSet): number | undefined => wholeNumber(set.metadata?.annotations?.[desiredReplicasAnnotation]);
 export const maxOf = (set: ReplicaSet): number | undefined => wholeNumber(set.metadata?.annotations?.[maxReplicasAnnotation]);
 

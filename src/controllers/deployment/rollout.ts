@@ -65,7 +65,8 @@ export class Rollout {
 
   /** Brings the new ReplicaSet's annotations and revision up to date; makes it where it is missing and `create` says so. */
   async syncNewSet(create: boolean): Promise<void> {
-    const revision = Math.max(0, ...this.oldSets.map(sets.revisionOf)) + 1;
+    const newest = this.oldSets.toSorted(sets.byRevision).at(-1);
+    const revision = (newest ? sets.revisionOf(newest) : 0n) + 1n;
     const existing = this.newSet;
     if (!existing) {
       if (create) await this.#createNewSet(revision);
@@ -82,7 +83,7 @@ export class Rollout {
     await this.#noteNewSet('FoundNewReplicaSet', `Found new replica set "${existing.metadata!.name}"`, false);
   }
 
-  async #createNewSet(revision: number): Promise<void> {
+  async #createNewSet(revision: bigint): Promise<void> {
     const { deployment, context } = this;
     const { name, namespace } = deployment.metadata!;
     const hash = templateHash(deployment.spec!.template, deployment.status?.collisionCount);
@@ -177,8 +178,7 @@ export class Rollout {
     const limit = this.deployment.spec!.revisionHistoryLimit;
     if (limit === undefined || limit === 2 ** 31 - 1) return;
     const old = this.oldSets.filter((set) => !set.metadata!.deletionTimestamp);
-    const byRevision = old.toSorted((a, b) => sets.revisionOf(a) - sets.revisionOf(b));
-    for (const set of byRevision.slice(0, Math.max(0, old.length - limit))) {
+    for (const set of old.toSorted(sets.byRevision).slice(0, Math.max(0, old.length - limit))) {
       const unseen = (set.metadata!.generation ?? 0) > (set.status?.observedGeneration ?? 0);
       if ((set.status?.replicas ?? 0) !== 0 || sets.replicas(set) !== 0 || unseen) continue;
       await this.context.client.delete(ReplicaSetKind, set.metadata as { namespace: string; name: string }).catch((error: unknown) => {

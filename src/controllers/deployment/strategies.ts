@@ -105,7 +105,7 @@ export async function resize(rollout: Rollout): Promise<void> {
 }
 
 /** Rolls back to the revision that the deprecated annotation names. upstream: pkg/controller/deployment/rollback.go. */
-export async function rollBack(rollout: Rollout, revision: number): Promise<void> {
+export async function rollBack(rollout: Rollout, revision: bigint): Promise<void> {
   const { deployment, context } = rollout;
   await rollout.syncNewSet(true);
   const update = async (change?: (next: typeof deployment) => void): Promise<void> => {
@@ -115,9 +115,9 @@ export async function rollBack(rollout: Rollout, revision: number): Promise<void
     change?.(next);
     await context.client.update(DeploymentKind, next);
   };
-  const revisions = rollout.all.map(sets.revisionOf).toSorted((a, b) => b - a);
-  const wanted = revision === 0 ? (revisions[1] ?? 0) : revision;
-  if (wanted === 0) {
+  const last = rollout.all.toSorted(sets.byRevision).at(-2);
+  const wanted = revision === 0n ? (last ? sets.revisionOf(last) : 0n) : revision;
+  if (wanted === 0n) {
     context.events.event(deployment, 'Warning', 'DeploymentRollbackRevisionNotFound', 'Unable to find last revision.');
     return update();
   }
