@@ -18,3 +18,5 @@ export { admissionPlugins } from './admission/index.ts';
 export { endpoints, hooks } from './registry/special/index.ts';
 export { streams } from './proxy/index.ts';
 export { customResources } from './extensions/custom-resources.ts';
+export { aggregator } from './aggregator/aggregator.ts';
+export type { AggregatorOptions } from './aggregator/aggregator.ts';

@@ -8,6 +8,7 @@ import {
   openIdDocuments,
   ServiceAccountTokens,
   admissionPlugins,
+  aggregator,
   customResources,
   endpoints,
   frontProxyHeaders,
@@ -93,6 +94,7 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
     extensions: [
       flow.extension,
       customResources(),
+      aggregator({ frontProxy: certificates.frontProxyClient }),
       ({ paths }) => {
         for (const document of openIdDocuments(serviceAccounts, `${advertise.address}:${advertise.port}`))
           paths.add(document.path, ({ exchange, headers }) =>

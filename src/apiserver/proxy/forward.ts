@@ -14,8 +14,12 @@ import type { Location } from './location.ts';
 export interface ClientTls {
   cert?: string;
   key?: string;
-  /** PEM of the authority of the servers; absent: not verified (pods). */
+  /** PEM of the authority of the servers; absent: not verified (pods), unless `systemAuthorities`. */
   ca?: string;
+  /** Servers are verified by the authorities the machine knows. */
+  systemAuthorities?: boolean;
+  /** The name the server's certificate must have, where it is not the host that is dialled. */
+  servername?: string;
 }
 
 /** Headers that belong to one connection, and those that carry the client's own credentials. */
@@ -44,7 +48,8 @@ export function forwardable(headers: Headers): Headers {
 const tlsOptions = (tls: ClientTls) => ({
   ...(tls.cert !== undefined && { cert: tls.cert }),
   ...(tls.key !== undefined && { key: tls.key }),
-  ...(tls.ca !== undefined ? { ca: tls.ca } : { rejectUnauthorized: false }),
+  ...(tls.ca !== undefined ? { ca: tls.ca } : !tls.systemAuthorities && { rejectUnauthorized: false }),
+  ...(tls.servername !== undefined && { servername: tls.servername }),
 });
 
 /** Asks and resolves with the answer's head; its body follows. */
@@ -95,12 +100,19 @@ export interface Rewrite {
 /** HTML beyond this goes through as it is. */
 const largestHtml = 8 * 1024 * 1024;
 
-/** Sends the request on and the answer back. */
-export async function forward(exchange: Exchange, location: Location, path: string, tls: ClientTls, rewrite?: Rewrite): Promise<void> {
+/** Sends the request on and the answer back. `headersFor` changes what is sent of the client's headers. */
+export async function forward(
+  exchange: Exchange,
+  location: Location,
+  path: string,
+  tls: ClientTls,
+  rewrite?: Rewrite,
+  headersFor: (headers: Headers) => Headers = (headers) => headers,
+): Promise<void> {
   const answer = await ask(location, tls, {
     method: exchange.method,
     path,
-    headers: { ...forwardable(exchange.headers), 'x-forwarded-for': exchange.remoteAddress },
+    headers: headersFor({ ...forwardable(exchange.headers), 'x-forwarded-for': exchange.remoteAddress }),
     body: exchange.body,
     signal: exchange.signal,
   });
@@ -140,8 +152,17 @@ function dial(location: Location, tls: ClientTls): Promise<Socket> {
   });
 }
 
-/** Joins the client's connection with one to the target: the target answers the upgrade itself. Resolves when either ends. */
-export async function tunnel(upgrade: Upgrade, location: Location, path: string, tls: ClientTls): Promise<void> {
+/**
+ * Joins the client's connection with one to the target: the target answers the upgrade itself. Resolves when either ends.
+ * `identity`: headers that say who asks, instead of those of the same names that the client sent.
+ */
+export async function tunnel(
+  upgrade: Upgrade,
+  location: Location,
+  path: string,
+  tls: ClientTls,
+  identity?: { isOne(header: string): boolean; headers: readonly [name: string, value: string][] },
+): Promise<void> {
   let target: Socket;
   try {
     target = await dial(location, tls);
@@ -154,7 +175,7 @@ export async function tunnel(upgrade: Upgrade, location: Location, path: string,
     const name = request.rawHeaders[index]!;
     const lower = name.toLowerCase();
     if (lower === 'upgrade' || lower === 'connection' || !dropped.has(lower)) {
-      if (lower.startsWith('impersonate-')) continue;
+      if (lower.startsWith('impersonate-') || identity?.isOne(lower)) continue;
       // A bearer token offered as a WebSocket protocol was for this server only.
       const value =
         lower === 'sec-websocket-protocol'
@@ -165,6 +186,7 @@ export async function tunnel(upgrade: Upgrade, location: Location, path: string,
       text += `${name}: ${value}\r\n`;
     }
   }
+  for (const [name, value] of identity?.headers ?? []) text += `${name}: ${value}\r\n`;
   target.write(`${text}\r\n`);
   if (head.length) target.write(head);
   await joined(socket, target);
