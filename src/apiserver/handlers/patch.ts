@@ -158,10 +158,12 @@ async function apply(
   return { type: 'object', code: result.created ? 201 : 200, object: result.object, served, ...(cached && { cached }) };
 }
 
+const ignoring = new URLSearchParams({ fieldValidation: 'Ignore' });
+
 /** The configuration was checked against the schema: its result is only brought into form. */
 const quietly = (context: RequestContext): RequestContext => ({
   ...context,
-  query: new URLSearchParams({ fieldValidation: 'Ignore' }),
+  query: ignoring,
   warn: () => undefined,
 });
 

@@ -16,9 +16,14 @@ export function readBody(exchange: Exchange): Promise<Uint8Array> {
     if (size <= maxBody) chunks.push(chunk);
     else if (size - chunk.length <= maxBody) reject(tooLarge(`limit is ${maxBody}`));
   });
-  source.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+  let ended = false;
+  source.on('end', () => {
+    ended = true;
+    resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+  });
   source.on('error', (error: Error) => reject(error instanceof StatusError ? error : badRequest(error.message)));
-  // After 'end' this changes nothing.
-  source.on('close', () => reject(badRequest('the client went away')));
+  source.on('close', () => {
+    if (!ended) reject(badRequest('the client went away'));
+  });
   return promise;
 }

@@ -80,7 +80,8 @@ export class Http2Exchange extends BaseExchange implements Exchange {
       { ':status': status, ...withoutHopHeaders(headers), 'content-length': size },
       { endStream: body === undefined || this.method === 'HEAD' },
     );
-    if (body !== undefined && this.method !== 'HEAD') this.#stream.end(body);
+    // Ended after the write: a stream that closes with its write under way makes an error, with its stack, that nobody sees.
+    if (body !== undefined && this.method !== 'HEAD') this.#stream.write(body, () => this.#stream.end());
   }
 
   abort(): void {

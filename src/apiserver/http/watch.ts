@@ -130,14 +130,18 @@ export async function serveWatch(
   const { promise: finished, resolve } = Promise.withResolvers<void>();
   // A watch that cannot start throws here, and is answered as any failure.
   let out: ReturnType<Exchange['respond']> | undefined;
+  // What existed at the start may be much: only what comes after it counts.
+  let allowance: number | undefined;
   const running = await answer.open(
     (items) => {
       if (!out || out.writableEnded || out.destroyed) return false;
-      if (out.writableLength > maxBacklog) {
+      if (out.writableLength > maxBacklog + (allowance ?? 0)) {
         exchange.abort(new Error('the watcher does not keep up'));
         return false;
       }
-      out.write(writer.encode(items));
+      const bytes = writer.encode(items);
+      allowance ??= bytes.length;
+      out.write(bytes);
       return true;
     },
     () => resolve(),

@@ -24,7 +24,8 @@ import {
   notFound,
 } from '#machinery/status';
 import type { FieldError } from '#machinery/status';
-import type { Store } from '#store';
+import { StoreError } from '#store';
+import type { Store, TxnRequest, TxnResult } from '#store';
 import type { AdmissionAttributes, CachedObject, Operation, ServedResource, WatchCache } from '../../contract.ts';
 import type { DeleteOptions, Finish, RequestContext, ResourceStorage, StorageHooks, StorageOptions } from '../contract.ts';
 import type { StorageTraits } from '../served.ts';
@@ -449,7 +450,7 @@ export class GenericStorage implements ResourceStorage {
 
   /** Puts the object where the key's revision still is `expected` (0: absent). The answer is the object as stored, in the served version. */
   async #write(context: RequestContext, key: string, object: KubeObject, expected: number): Promise<KubeObject> {
-    const { store, converter, traits, leases } = this.parts;
+    const { converter, traits, leases } = this.parts;
     const name = object.metadata?.name ?? '';
     if (context.dryRun) {
       if (expected === 0 && (await this.#current(key, true))) throw alreadyExists(this.resource, name);
@@ -458,7 +459,7 @@ export class GenericStorage implements ResourceStorage {
     const stored = converter ? (await converter.toStorage([object]))[0]! : object;
     const lease = traits.ttl === undefined ? 0 : await leases.for(traits.ttl);
     const value = encodeStored(stored);
-    const result = await store.txn({
+    const result = await this.#txn({
       compare: [{ key, target: 'mod', result: 'equal', operand: expected }],
       success: [{ type: 'put', key, value, ...(lease && { lease }) }],
       failure: [],
@@ -470,9 +471,21 @@ export class GenericStorage implements ResourceStorage {
     return cached?.revision === result.revision ? cached.object : this.decode(value, result.revision);
   }
 
+  async #txn(request: TxnRequest): Promise<TxnResult> {
+    try {
+      return await this.parts.store.txn(request);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      if (error.code === 'too-large')
+        throw failure(413, 'RequestEntityTooLarge', `Request entity too large: ${error.message}`, undefined, error);
+      if (error.code === 'no-space' || error.code === 'closed') throw failure(503, 'ServiceUnavailable', error.message, undefined, error);
+      throw error;
+    }
+  }
+
   /** Removes the key where its revision still is `expected`; the revision of the deletion, undefined when it is not. */
   async #remove(key: string, expected: number): Promise<number | undefined> {
-    const result = await this.parts.store.txn({
+    const result = await this.#txn({
       compare: [{ key, target: 'mod', result: 'equal', operand: expected }],
       success: [{ type: 'delete', key }],
       failure: [],

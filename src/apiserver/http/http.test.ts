@@ -1,0 +1,193 @@
+/** The server over real sockets: HTTP/2 and HTTP/1.1 on one TLS port. */
+import assert from 'node:assert/strict';
+import { connect } from 'node:http2';
+import type { ClientHttp2Session, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
+import { request } from 'node:https';
+import { after, before, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { seededRandom, systemClock } from '#machinery/clock';
+import { silentLog } from '#machinery/log';
+import { createCa, issue } from '#machinery/pki';
+import { unauthorized } from '#machinery/status';
+import { memoryStore } from '#store';
+import type { ApiServer } from '../options.ts';
+import { createApiServer } from '../server.ts';
+import type { Listener } from './listener.ts';
+
+interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  bytes: Buffer;
+  json(): Record<string, unknown> & { message: string };
+}
+
+let api: ApiServer;
+let listener: Listener;
+let session: ClientHttp2Session;
+const ca = createCa('test', { clock: systemClock });
+
+before(async () => {
+  const leaf = issue({ ca, clock: systemClock, commonName: 'server', ips: ['127.0.0.1'], usages: ['digital signature', 'server auth'] });
+  api = await createApiServer({
+    store: memoryStore({ clock: systemClock }),
+    clock: systemClock,
+    random: seededRandom(1),
+    log: silentLog,
+    freeze: true,
+    tls: { cert: leaf.certificate, key: leaf.key, clientCA: ca.certificate },
+    authentication: () => ({
+      authenticate({ headers }) {
+        if (headers['authorization'] === 'Bearer bad') throw unauthorized();
+        const name = String(headers['authorization'] ?? 'Bearer admin').slice(7);
+        return { name, groups: name === 'admin' ? ['system:masters'] : [] };
+      },
+    }),
+    authorization:
+      () =>
+      ({ user }) => ({ verdict: user.groups.includes('system:masters') ? 'allow' : 'no-opinion', reason: '' }),
+  });
+  await api.ready;
+  listener = await api.listen({ host: '127.0.0.1', port: 0 });
+  session = connect(`https://127.0.0.1:${listener.port}`, { ca: ca.certificate });
+});
+
+after(async () => {
+  session.close();
+  await api.close();
+});
+
+function call(method: string, path: string, headers: OutgoingHttpHeaders = {}, body?: string | Buffer): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const stream = session.request({ ':method': method, ':path': path, ...headers });
+    const chunks: Buffer[] = [];
+    let got: IncomingHttpHeaders = {};
+    stream.on('response', (response) => (got = response));
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.on('end', () => {
+      const bytes = Buffer.concat(chunks);
+      resolve({ status: Number(got[':status']), headers: got, bytes, json: () => JSON.parse(bytes.toString()) as never });
+    });
+    stream.on('error', reject);
+    stream.end(body);
+  });
+}
+
+const maps = '/api/v1/namespaces/default/configmaps';
+const map = (name: string, data: Record<string, string> = {}): string =>
+  JSON.stringify({ kind: 'ConfigMap', apiVersion: 'v1', metadata: { name }, data });
+const json = { 'content-type': 'application/json' };
+
+test('objects come as JSON, YAML, protobuf and Table', async () => {
+  assert.equal((await call('POST', maps, json, map('forms', { a: '1' }))).status, 201);
+  const path = `${maps}/forms`;
+  const plain = await call('GET', path);
+  assert.equal(plain.json()['kind'], 'ConfigMap');
+  assert.match((await call('GET', path, { accept: 'application/yaml' })).bytes.toString(), /^kind: ConfigMap\n/);
+  assert.equal((await call('GET', path, { accept: 'application/vnd.kubernetes.protobuf' })).bytes.subarray(0, 3).toString(), 'k8s');
+  assert.match((await call('GET', `${path}?pretty=true`)).bytes.toString(), /^\{\n {2}"kind"/);
+  const table = (await call('GET', maps, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' })).json() as unknown as {
+    columnDefinitions: { name: string }[];
+    rows: { cells: unknown[] }[];
+  };
+  assert.deepEqual(
+    table.columnDefinitions.map(({ name }) => name),
+    ['Name', 'Data', 'Age'],
+  );
+  assert.deepEqual(table.rows[0]?.cells.slice(0, 2), ['forms', '1']);
+  const list = (await call('GET', maps)).json() as unknown as { items: Record<string, unknown>[] };
+  assert.deepEqual(Object.keys(list.items[0]!), ['metadata', 'data'], 'items of built-in kinds go without kind and apiVersion');
+  const metadata = await call('GET', maps, { accept: 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io' });
+  assert.equal(metadata.json()['kind'], 'PartialObjectMetadataList');
+});
+
+test('what cannot be served is refused in its own way', async () => {
+  const cases: [string, string, OutgoingHttpHeaders, string | undefined, number, RegExp][] = [
+    ['GET', '/api/v1/pods', { authorization: 'Bearer bad' }, undefined, 401, /Unauthorized/],
+    [
+      'GET',
+      '/api/v1/pods',
+      { authorization: 'Bearer joe' },
+      undefined,
+      403,
+      /pods is forbidden: User "joe" cannot list resource "pods" in API group "" at the cluster scope/,
+    ],
+    ['GET', '/nope', { authorization: 'Bearer joe' }, undefined, 403, /forbidden: User "joe" cannot get path "\/nope"/],
+    ['GET', '/nope', {}, undefined, 404, /could not find the requested resource/],
+    ['GET', '/api/v1/nothings', {}, undefined, 404, /could not find the requested resource/],
+    ['POST', '/api/v1/namespaces/default/configmaps', { 'content-type': 'text/plain' }, 'x', 415, /unknown format/],
+    ['POST', maps, json, '{', 400, /json parse error/],
+    ['PUT', `${maps}/a`, json, map('b'), 400, /does not match the name on the URL/],
+    ['GET', maps, { accept: 'text/html' }, undefined, 406, /only the following media types are accepted/],
+    ['GET', `${maps}?limit=x`, {}, undefined, 400, /invalid syntax/],
+    ['POST', '/api/v1/namespaces/default/pods/x/status', json, '{}', 405, /not supported/],
+  ];
+  for (const [method, path, headers, body, status, message] of cases) {
+    const answer = await call(method, path, headers, body);
+    assert.equal(answer.status, status, `${method} ${path}`);
+    assert.equal(answer.json()['kind'], 'Status');
+    assert.match(answer.json().message, message);
+  }
+});
+
+test('bodies are limited, big answers compressed, strange fields warned of', async () => {
+  assert.equal((await call('POST', maps, json, map('big', { a: 'x'.repeat(3 * 1024 * 1024) }))).status, 413);
+  for (const name of ['l0', 'l1', 'l2']) await call('POST', maps, json, map(name, { a: 'x'.repeat(100_000) }));
+  const list = await call('GET', maps, { 'accept-encoding': 'gzip' });
+  assert.equal(list.headers['content-encoding'], 'gzip');
+  assert.ok((JSON.parse(gunzipSync(list.bytes).toString()) as { items: unknown[] }).items.length >= 3);
+  const odd = await call('POST', maps, json, '{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"odd"},"extra":1}');
+  assert.equal(odd.status, 201);
+  assert.equal(odd.headers['warning'], '299 - "unknown field \\"extra\\""');
+});
+
+test('a watch streams events in the form asked for', async () => {
+  const revision = ((await call('GET', maps)).json() as { metadata?: { resourceVersion?: string } }).metadata?.resourceVersion;
+  const stream = session.request({ ':path': `${maps}?watch=1&resourceVersion=${revision}&fieldSelector=metadata.name%3Dw` });
+  const lines: string[] = [];
+  const { promise: three, resolve } = Promise.withResolvers<void>();
+  stream.on('data', (chunk: Buffer) => {
+    for (const line of chunk.toString().split('\n').filter(Boolean)) {
+      const event = JSON.parse(line) as { type: string; object: { metadata: { name: string } } };
+      if (lines.push(`${event.type} ${event.object.metadata.name}`) === 3) resolve();
+    }
+  });
+  await call('POST', maps, json, map('w'));
+  await call('POST', maps, json, map('other'));
+  await call('PATCH', `${maps}/w`, { 'content-type': 'application/merge-patch+json' }, '{"data":{"b":"2"}}');
+  await call('DELETE', `${maps}/w`);
+  await three;
+  assert.deepEqual(lines, ['ADDED w', 'MODIFIED w', 'DELETED w']);
+  stream.close();
+});
+
+test('HTTP/1.1 is served on the same port, upgrades that nobody takes are refused', async () => {
+  const over1 = (path: string, headers: Record<string, string> = {}): Promise<{ status: number; body: string }> =>
+    new Promise((resolve, reject) => {
+      const sent = request({ host: '127.0.0.1', port: listener.port, path, headers, ca: ca.certificate, agent: false }, (response) => {
+        let body = '';
+        response.on('data', (chunk: Buffer) => (body += chunk.toString()));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+      });
+      sent.on('error', reject);
+      sent.end();
+    });
+  assert.deepEqual(await over1('/readyz'), { status: 200, body: 'ok' });
+  assert.match((await over1('/readyz?verbose')).body, /\[\+\]etcd ok\n[^]*readyz check passed/);
+  const refused = await over1('/api/v1/namespaces/default/pods', { connection: 'Upgrade', upgrade: 'websocket' });
+  assert.equal(refused.status, 400);
+});
+
+test('discovery and OpenAPI are cached by their tags', async () => {
+  const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
+  const apis = await call('GET', '/apis', { accept });
+  assert.equal(apis.json()['kind'], 'APIGroupDiscoveryList');
+  assert.equal((await call('GET', '/apis', { accept, 'if-none-match': String(apis.headers['etag']) })).status, 304);
+  assert.equal((await call('GET', '/apis')).json()['kind'], 'APIGroupList');
+  assert.equal((await call('GET', '/apis/apps/v1')).json()['groupVersion'], 'apps/v1');
+  const index = (await call('GET', '/openapi/v3')).json() as unknown as { paths: Record<string, { serverRelativeURL: string }> };
+  const apps = await call('GET', index.paths['apis/apps/v1']!.serverRelativeURL);
+  assert.ok(
+    (apps.json()['paths'] as object | undefined) &&
+      '/apis/apps/v1/namespaces/{namespace}/deployments/{name}' in (apps.json()['paths'] as object),
+  );
+});
