@@ -12,6 +12,8 @@ import { isConflict, isNotFound, serviceUnavailable } from '#machinery/status';
 import type { RequestInfo, UserInfo } from '../contract.ts';
 import type { DiscoveryGroup } from '../discovery/documents.ts';
 import type { DelegatedRequest } from '../http/handle.ts';
+import type { PathRequest } from '../http/paths.ts';
+import type { OpenApiSource } from '../openapi/serve.ts';
 import type { ServerParts } from '../options.ts';
 import { ask, forward, tunnel } from '../proxy/forward.ts';
 import type { ClientTls } from '../proxy/forward.ts';
@@ -51,6 +53,8 @@ class Aggregator {
   readonly #subscriptions: Disposable[] = [];
   /** Of other servers, by the name of the APIService: what they serve. */
   readonly #facts = new Map<string, ResourceFact[]>();
+  /** Where each of them publishes OpenAPI, version 3: the document's path by group version. */
+  readonly #documents = new Map<string, { hash: string; url: string }>();
   readonly #changed: () => void;
   readonly #work: Promise<unknown>;
 
@@ -62,6 +66,7 @@ class Aggregator {
     this.#services = informers.for(APIService);
     this.#resolve = endpointResolver({ informers, random });
     this.#changed = parts.discovery.addSource(() => this.#groups());
+    parts.openApi.addSource(() => this.#openApi());
     parts.delegate((request) => this.#delegate(request));
     const enqueue = (service: APIService): void => {
       this.#queue.add(service.metadata!.name!);
@@ -143,6 +148,7 @@ class Aggregator {
   async #reconcile(name: string): Promise<boolean> {
     const service = this.#services.get(name);
     if (!service?.spec?.service) {
+      this.#documents.delete(name);
       if (this.#facts.delete(name)) this.#changed();
       const dot = name.indexOf('.');
       if (dot < name.length - 1) await registerCustom(this.#parts, name.slice(dot + 1), name.slice(0, dot));
@@ -177,9 +183,10 @@ class Aggregator {
     try {
       const location = this.#locate(service);
       url = `https://${location.host}:${location.port}${path}`;
-      const list = await this.#fetch(location, path);
+      const list = JSON.parse((await this.#fetch(location, path)).toString('utf8')) as unknown;
       const facts = factsOf(group, version, list);
       const name = service.metadata!.name!;
+      await this.#findDocument(name, location, path.slice(1));
       if (JSON.stringify(this.#facts.get(name)) !== JSON.stringify(facts)) {
         this.#facts.set(name, facts);
         this.#changed();
@@ -191,7 +198,34 @@ class Aggregator {
     }
   }
 
-  async #fetch(location: Location, path: string): Promise<unknown> {
+  /** Servers need not publish one. */
+  async #findDocument(name: string, location: Location, path: string): Promise<void> {
+    try {
+      const index = JSON.parse((await this.#fetch(location, '/openapi/v3')).toString('utf8')) as {
+        paths?: Record<string, { serverRelativeURL?: string }>;
+      };
+      const url = index.paths?.[path]?.serverRelativeURL;
+      if (url?.startsWith('/')) this.#documents.set(name, { url, hash: new URL(url, 'https://server').searchParams.get('hash') ?? '' });
+      else this.#documents.delete(name);
+    } catch (error) {
+      this.#documents.delete(name);
+      this.#parts.log.debug('Another API server publishes no OpenAPI', { apiService: name, error });
+    }
+  }
+
+  #openApi(): ReturnType<OpenApiSource> {
+    return [...this.#documents].flatMap(([name, { hash, url }]) => {
+      const service = this.#services.get(name);
+      if (!service?.spec?.service) return [];
+      const serve = async ({ exchange, headers }: PathRequest): Promise<void> => {
+        const bytes = await this.#fetch(this.#locate(service), url);
+        exchange.end(200, { ...headers, 'content-type': 'application/json', vary: 'Accept' }, bytes);
+      };
+      return [{ path: `apis/${service.spec.group}/${service.spec.version}`, hash, serve }];
+    });
+  }
+
+  async #fetch(location: Location, path: string): Promise<Buffer> {
     const { clock, signal } = this.#parts;
     const late = new AbortController();
     const timer = clock.setTimeout(() => late.abort(new Error('context deadline exceeded')), patience);
@@ -216,7 +250,7 @@ class Aggregator {
       }
       const code = answer.statusCode ?? 0;
       if (code < 200 || code >= 300) throw new Error(`bad status from https://${location.host}:${location.port}${path}: ${code}`);
-      return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+      return Buffer.concat(chunks);
     } finally {
       timer.cancel();
     }

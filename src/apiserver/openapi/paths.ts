@@ -82,6 +82,8 @@ const tagOf = (group: string, version: string): string =>
 export class PathBuilder {
   readonly #dialect: Dialect;
   readonly paths: Record<string, JsonSchema> = {};
+  /** Custom resources have no protobuf. */
+  #custom = false;
 
   constructor(dialect: Dialect) {
     this.#dialect = dialect;
@@ -90,6 +92,7 @@ export class PathBuilder {
   /** Adds the paths of a resource and its subresources. */
   add(model: ResourceModel): void {
     const { fact } = model;
+    this.#custom = !model.strategicMerge;
     const root = fact.group ? `/apis/${fact.group}/${fact.version}` : `/api/${fact.version}`;
     const collection = fact.namespaced ? `${root}/namespaces/{namespace}/${fact.resource}` : `${root}/${fact.resource}`;
     const can = (verb: string): boolean => fact.verbs.includes(verb);
@@ -229,7 +232,8 @@ export class PathBuilder {
       'x-kubernetes-action': action,
       'x-kubernetes-group-version-kind': gvk,
     };
-    const produces = parts.anything ? ['*/*'] : [...mediaTypes, ...(parts.streamed ? streams : [])];
+    const offered = [...mediaTypes, ...(parts.streamed ? streams : [])];
+    const produces = parts.anything ? ['*/*'] : this.#custom ? offered.filter((type) => !type.includes('protobuf')) : offered;
     const parameters = parts.parameters.map((parameter) => this.#parameter(parameter));
     const texts: Record<number, string> = { 200: 'OK', 201: 'Created', 202: 'Accepted' };
     const shape = parts.anything ? { type: 'string' } : { $ref: refOf(answer!, this.#dialect) };
@@ -259,7 +263,7 @@ export class PathBuilder {
     const bodySchema = parts.body && { schema: { $ref: refOf(parts.body, 'v3') } };
     return {
       ...common,
-      parameters,
+      ...(parameters.length > 0 && { parameters }),
       ...(bodySchema && {
         requestBody: {
           content: Object.fromEntries((parts.bodyTypes ?? ['*/*']).map((type) => [type, bodySchema])),
