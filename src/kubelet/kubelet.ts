@@ -26,7 +26,7 @@ import type { RuntimePod } from './pod-runtime/runtime-pod.ts';
 import { PodIntake } from './pod-intake.ts';
 import { PodSync } from './pod-sync.ts';
 import { PodWorkers } from './pod-workers.ts';
-import { isStaticPod, specOf, uidOf } from './pod-spec.ts';
+import { formatPod, isStaticPod, specOf, uidOf } from './pod-spec.ts';
 import { ProbeManager } from './prober/manager.ts';
 import type { Cgroups } from './resources/cgroups.ts';
 import { kernelCgroups, noCgroups } from './resources/cgroups.ts';
@@ -469,7 +469,12 @@ class KubeletInstance {
     for (const uid of uids) {
       const pod = this.#pods.get(uid);
       const state = this.#cache.peek(uid);
-      if (pod && state && this.#workers.couldHaveRunningContainers(uid)) this.#setStatus(pod, this.#makeStatus(pod, state, false));
+      if (!pod || !state || !this.#workers.couldHaveRunningContainers(uid)) continue;
+      try {
+        this.#setStatus(pod, this.#makeStatus(pod, state, false));
+      } catch (error) {
+        this.#context.log.error('Cannot make the status of a pod', { pod: formatPod(pod), error });
+      }
     }
   }
 
