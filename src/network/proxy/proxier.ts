@@ -21,6 +21,8 @@ import { emptyPiece, NftTable } from '../nft-table.ts';
 import { servicePorts } from './service-port.ts';
 import type { Family } from './service-port.ts';
 import { addServicePort } from './service-rules.ts';
+import { serveStatus } from './status-server.ts';
+import type { StatusServers } from './status-server.ts';
 
 export interface ProxyOptions {
   nodeName: string;
@@ -36,6 +38,9 @@ export interface ProxyOptions {
   localhostNodePorts?: boolean;
   /** How long changes are gathered before they go to the kernel. Milliseconds; default 2. */
   batchMilliseconds?: number;
+  /** Where the proxy's health (default 10256) and mode (default 10249, loopback only) are told; 0: nowhere. */
+  healthPort?: number;
+  statusPort?: number;
   machine?: Machine;
   clock?: Clock;
   log?: Log;
@@ -80,6 +85,8 @@ class Proxier {
   #ready = false;
   #stopped = false;
   #applied = false;
+  #lastUpdated = 0;
+  #status: StatusServers | undefined;
   #retry = shortestRetry;
   #timer: Timer | undefined;
   #sweeper: Timer | undefined;
@@ -124,6 +131,13 @@ class Proxier {
     this.#ready = true;
     await this.#sync();
     if (!this.#applied) throw new Error('Cannot write the rules of Services');
+    this.#status = await serveStatus({
+      healthPort: this.#options.healthPort ?? 10_256,
+      statusPort: this.#options.statusPort ?? 10_249,
+      health: () => ({ healthy: this.#applied, lastUpdated: this.#lastUpdated, nodeEligible: this.#nodeEligible() }),
+      clock: this.#options.clock,
+      log: this.#options.log,
+    });
   }
 
   async stop(): Promise<void> {
@@ -134,6 +148,7 @@ class Proxier {
     for (const subscription of this.#subscriptions.splice(0)) subscription[Symbol.dispose]();
     await this.#working;
     await this.#health.close();
+    await this.#status?.close();
     await Promise.all(this.#tables.map(({ table }) => table.remove()));
   }
 
@@ -159,6 +174,12 @@ class Proxier {
     if (zone === this.#zone) return;
     this.#zone = zone;
     for (const service of this.#options.informers.for(Service).list()) this.#mark(keyOf(service));
+  }
+
+  /** Load balancers should leave a node alone that is being taken away. */
+  #nodeEligible(): boolean {
+    const node = this.#options.informers.for(Node).get(this.#options.nodeName);
+    return !node?.metadata?.deletionTimestamp && !node?.spec?.taints?.some(({ key }) => key === 'ToBeDeletedByClusterAutoscaler');
   }
 
   #mark(service: string): void {
@@ -198,6 +219,7 @@ class Proxier {
     try {
       for (const { table } of this.#tables) await table.apply();
       this.#applied = true;
+      this.#lastUpdated = this.#options.clock.now();
       this.#retry = shortestRetry;
     } catch (error) {
       this.#applied = false;
@@ -257,7 +279,8 @@ class Proxier {
       const piece = emptyPiece();
       const udp = new Map<string, { ips: Set<string>; frontends: string }>();
       for (const port of ports) {
-        const categorized = categorize(endpointsOf(slices, family, port, nodeName), port, nodeName, this.#zone);
+        const endpoints = endpointsOf(slices, family, port, nodeName);
+        const categorized = categorize(endpoints, port, nodeName, this.#zone);
         addServicePort(piece, port, categorized, {
           family,
           clusterCidrs: clusterCidrs.filter((cidr) => cidr.includes(':') === (family === 'IPv6')),
@@ -265,7 +288,7 @@ class Proxier {
           nodeIp,
         });
         healthPort ||= port.healthCheckNodePort;
-        for (const endpoint of categorized.local) if (endpoint.ready) localEndpoints.add(endpoint.ip);
+        for (const endpoint of endpoints) if (endpoint.local && endpoint.ready) localEndpoints.add(endpoint.ip);
         if (port.protocol === 'udp') {
           const ips = new Set(categorized.reachable.map((endpoint) => endpoint.ip));
           const frontends = JSON.stringify([port.clusterIp, port.externalIps, port.loadBalancerIps, port.port, port.nodePort]);

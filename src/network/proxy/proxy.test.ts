@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { EndpointSlice, Node, Service } from '#api';
 import { seededRandom, systemClock, virtualClock } from '#machinery/clock';
@@ -9,6 +10,15 @@ import type { FedInformers } from '../test-informers.ts';
 import { testNetwork, whyNoNamespaces } from '../test-namespaces.ts';
 import { createProxy } from './proxier.ts';
 import type { ProxyOptions } from './proxier.ts';
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
 
 type ServiceSpec = NonNullable<Service['spec']>;
 
@@ -66,6 +76,8 @@ async function recorded(feed: (informers: FedInformers) => void, options: Partia
     clusterCidrs: ['10.244.0.0/16'],
     informers,
     machine,
+    healthPort: 0,
+    statusPort: 0,
     ...options,
   }).start({ clock, random: seededRandom(1), log: silentLog, signal: new AbortController().signal });
   return {
@@ -188,6 +200,35 @@ test('a dual-stack node has a table a family', async () => {
   await proxy.proxy.stop();
 });
 
+test('the proxy tells its health and mode', async () => {
+  const [healthPort, statusPort] = await Promise.all([freePort(), freePort()]);
+  const proxy = await recorded(() => undefined, { healthPort, statusPort });
+  const health = await fetch(`http://127.0.0.1:${healthPort}/healthz`);
+  assert.equal(health.status, 200);
+  assert.deepEqual(Object.keys((await health.json()) as object), ['lastUpdated', 'currentTime', 'nodeEligible']);
+  proxy.informers.set(Node, {
+    metadata: { name: 'here' },
+    spec: { taints: [{ key: 'ToBeDeletedByClusterAutoscaler', effect: 'NoSchedule' }] },
+  });
+  assert.equal((await fetch(`http://127.0.0.1:${healthPort}/healthz`)).status, 503);
+  assert.equal((await fetch(`http://127.0.0.1:${healthPort}/livez`)).status, 200);
+  assert.equal(await (await fetch(`http://127.0.0.1:${statusPort}/proxyMode`)).text(), 'nftables');
+  await proxy.proxy.stop();
+});
+
+test('load balancers hear whether the node has endpoints', async () => {
+  const port = await freePort();
+  const spec: Partial<ServiceSpec> = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: port };
+  const proxy = await recorded((informers) => informers.set(Service, service('a', '10.96.0.1', spec)));
+  const ask = async (): Promise<number> => (await fetch(`http://127.0.0.1:${port}/`)).status;
+  assert.equal(await ask(), 503);
+  proxy.informers.set(EndpointSlice, slice('a', [{ ip: '10.244.1.1' }]));
+  await proxy.last();
+  assert.equal(await ask(), 200);
+  await proxy.proxy.stop();
+  await assert.rejects(ask());
+});
+
 const skip = await whyNoNamespaces();
 
 test('packets go where Services send them', { skip: skip ?? false, timeout: 60_000 }, async () => {
@@ -251,6 +292,8 @@ test('packets go where Services send them', { skip: skip ?? false, timeout: 60_0
     nodeIps: [network.nodeIp],
     clusterCidrs: ['10.244.0.0/16'],
     serviceCidrs: ['10.96.0.0/12'],
+    healthPort: 0,
+    statusPort: 0,
     informers,
     machine: network.node,
   }).start({ clock: systemClock, random: seededRandom(1), log: silentLog, signal: new AbortController().signal });
