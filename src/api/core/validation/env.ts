@@ -113,8 +113,8 @@ const byteDivisors = new Set('1 1k 1M 1G 1T 1P 1E 1Ki 1Mi 1Gi 1Ti 1Pi 1Ei'.split
 const isHugePagesField = (field: string): boolean => field.startsWith('limits.hugepages-') || field.startsWith('requests.hugepages-');
 
 /** upstream: validateContainerResourceFieldSelector. */
-export function checkResourceFieldRef(errors: Errors, path: string, selector: ResourceFieldSelector, volume: boolean): void {
-  const { containerName, resource, divisor }: Partial<ResourceFieldSelector> = selector;
+export function checkResourceFieldRef(errors: Errors, path: string, selector: Partial<ResourceFieldSelector>, volume: boolean): void {
+  const { containerName, resource = '', divisor } = selector;
   if (volume && !containerName) errors.push(required(`${path}.containerName`));
   else if (!resource) errors.push(required(`${path}.resource`));
   else if (!resourceFields.includes(resource) && !isHugePagesField(resource))
