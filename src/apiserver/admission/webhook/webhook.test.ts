@@ -210,3 +210,43 @@ test('in a dry run only webhooks without side effects are asked', async () => {
   await assert.rejects(run(plugin, request({ dryRun: true })), /admission webhook "h" does not support dry run/);
   await run(plugin, request());
 });
+
+test('a webhook for one version is asked about requests in another, and its patch comes back', async () => {
+  const seen: string[] = [];
+  await using it = await setup((review) => {
+    seen.push(
+      `${review.request.object!.apiVersion} ${(review.request as unknown as { requestKind: { version: string } }).requestKind.version}`,
+    );
+    return patch({ op: 'add', path: '/data', value: { x: 'y' } });
+  });
+  const group = 'example.com';
+  const kind = (version: string) => ({
+    group,
+    version,
+    kind: 'Toy',
+    resource: 'toys',
+    namespaced: true,
+    apiVersion: `${group}/${version}`,
+  });
+  const served = {
+    kind: kind('v1'),
+    rules: {},
+    conform: (value: unknown) => ({ value: value as Record<string, unknown>, unknown: [] }),
+    equivalents: {
+      kinds: [kind('v2')],
+      convert: (object: object, to: { apiVersion: string }) => Promise.resolve({ ...object, apiVersion: to.apiVersion }),
+    },
+  } as unknown as NonNullable<AdmissionAttributes['served']>;
+  const v2 = [{ operations: ['*'], apiGroups: [group], apiVersions: ['v2'], resources: ['toys'] }];
+  it.bed.put(MutatingWebhookConfiguration, {
+    metadata: { name: 'm' },
+    webhooks: [hook('h', { rules: v2 }), hook('exact', { rules: v2, matchPolicy: 'Exact' })],
+  });
+  const attributes = request({ kind: kind('v1'), served, object: { apiVersion: `${group}/v1`, kind: 'Toy', metadata: { name: 't' } } });
+  await run(
+    mutatingAdmissionWebhook(it.parts, () => Promise.resolve()),
+    attributes,
+  );
+  assert.deepEqual([seen, it.asked], [['example.com/v2 v1'], ['/h']]);
+  assert.deepEqual(attributes.object, { apiVersion: `${group}/v1`, kind: 'Toy', metadata: { name: 't' }, data: { x: 'y' } });
+});
