@@ -118,6 +118,8 @@ export interface ServedResource {
    * by `fact.type` in the schema table. Custom resources bring their own (pruning).
    */
   conform?(value: unknown): { value: Record<string, unknown>; unknown: string[] };
+  /** Sent as a warning with every answer: this version goes away. */
+  deprecation?: string;
   /** For field tracking and apply. Default: by `fact.type` in the schema table. */
   typeSchema?: TypeSchema;
   /** For custom resources: the kind's whole JSON schema as it is published, in OpenAPI version 2 or 3. Default: from the schema table. */

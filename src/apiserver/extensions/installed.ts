@@ -5,6 +5,7 @@ import { structuralTypeSchema } from '#machinery/apply';
 import type { StructuralSchema } from '#machinery/apply';
 import type { KubeObject } from '#machinery/meta';
 import type { ServedResource, WatchCache } from '../contract.ts';
+import { compareVersions } from '../discovery/documents.ts';
 import type { ServerParts } from '../options.ts';
 import type { GenericStorage } from '../registry/generic/storage.ts';
 import { isTrue } from './conditions.ts';
@@ -71,6 +72,18 @@ function factOf(definition: CustomResourceDefinition, version: CustomResourceDef
   };
 }
 
+/** Names the best version to use instead, where there is a better one. */
+function deprecationOf({ spec }: CustomResourceDefinition, version: CustomResourceDefinitionVersion): string | undefined {
+  if (!version.deprecated) return undefined;
+  if (version.deprecationWarning !== undefined) return version.deprecationWarning;
+  const [better] = spec.versions
+    .filter(({ name, served, deprecated }) => served && !deprecated && compareVersions(version.name, name) < 0)
+    .map(({ name }) => name)
+    .sort((a, b) => compareVersions(b, a));
+  const named = (name: string): string => `${spec.group}/${name} ${spec.names.kind}`;
+  return `${named(version.name)} is deprecated${better ? `; use ${named(better)}` : ''}`;
+}
+
 async function servedOf(
   definition: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
@@ -81,10 +94,12 @@ async function servedOf(
   const schema = schemas.get(kind.apiVersion)!;
   const { expressionRules } = await import('./expression-rules.ts');
   const rules = rulesOf(kind, version, schemas, await expressionRules(schema));
+  const deprecation = deprecationOf(definition, version);
   return {
     fact: factOf(definition, version),
     kind,
     rules,
+    ...(deprecation !== undefined && { deprecation }),
     storagePrefix: prefixOf(definition),
     storageKind,
     conform: (value) => conform(value, schema),

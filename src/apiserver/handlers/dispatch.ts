@@ -40,6 +40,7 @@ const unsupported = (request: ApiRequest, verb: string): StatusError =>
 export async function dispatch(handlers: Handlers, request: ApiRequest): Promise<Answer> {
   const { info } = request.context;
   const entry = handlers.table.find(info.group, info.version, info.resource);
+  if (entry?.served.deprecation) request.context.warn(entry.served.deprecation);
   const fact = entry?.served.fact ?? resourceFact(info.group, info.version, info.resource);
   if (!fact) throw unknownPath(request);
   if (!info.subresource) {
