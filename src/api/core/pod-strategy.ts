@@ -11,6 +11,7 @@ import type {
 } from '../facts/types.ts';
 import type { StrategyContext } from '../contract.ts';
 import { keepMetadata, keepSpec, keepStatus, timeOf } from '../strategy.ts';
+import { appArmorFromAnnotations } from './app-armor.ts';
 import { qosClass } from './resource-list.ts';
 
 export function prepareForCreate(pod: Pod, context: StrategyContext): void {
@@ -29,6 +30,7 @@ export function prepareForCreate(pod: Pod, context: StrategyContext): void {
       },
     ];
   mergeLabelKeys(pod);
+  appArmorFromAnnotations(pod);
 }
 
 export function prepareForUpdate(pod: Pod, old: Pod): void {
