@@ -177,3 +177,26 @@ test('a Namespace terminates before it goes', async () => {
   await assert.rejects(client.get(Namespace, { name: 'n' }), isNotFound);
   assert.ok(Service.namespaced);
 });
+
+test("managed fields are kept for writers and appliers, in upstream's order", async () => {
+  await using api = await server();
+  const ref = { namespace: 'default', name: 'a' };
+  const client = api.clientFor(admin, 'writer/1.0');
+  const applied = await client.patch(
+    ConfigMap,
+    ref,
+    'apply',
+    { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'a' }, data: { z: '1', b: '2' } },
+    { fieldManager: 'applier' },
+  );
+  assert.equal(JSON.stringify(applied.metadata?.managedFields?.[0]?.fieldsV1), '{"f:data":{"f:b":{},"f:z":{}}}');
+  const written = await client.patch(ConfigMap, ref, 'merge', { data: { b: '3' } });
+  assert.deepEqual(
+    written.metadata?.managedFields?.map(({ manager, operation }) => `${manager} ${operation}`),
+    ['applier Apply', 'writer Update'],
+  );
+  const change = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'a' }, data: { z: '1', b: '4' } };
+  await assert.rejects(client.patch(ConfigMap, ref, 'apply', change, { fieldManager: 'applier' }), isConflict);
+  const forced = await client.patch(ConfigMap, ref, 'apply', change, { fieldManager: 'applier', force: true });
+  assert.equal(forced.data?.['b'], '4');
+});

@@ -1,5 +1,5 @@
 import type { ObjectMeta } from '#machinery/meta';
-import { isEmptyFields, knownNormal, normalizeFields } from './fields.ts';
+import { inOrder, isEmptyFields, knownNormal, normalizeFields } from './fields.ts';
 import type { Fields } from './fields.ts';
 import { PathElementError } from './path-element.ts';
 
@@ -68,7 +68,7 @@ function encode(entry: ManagedEntry): WireEntry {
     apiVersion,
     ...(time && { time }),
     fieldsType: 'FieldsV1',
-    fieldsV1: knownNormal(fields) as NonNullable<WireEntry['fieldsV1']>,
+    fieldsV1: knownNormal(inOrder(fields)) as NonNullable<WireEntry['fieldsV1']>,
     ...(subresource && { subresource }),
   };
 }

@@ -134,6 +134,22 @@ export function fieldsOf(paths: readonly string[]): Fields | undefined {
   return fields;
 }
 
+/** The same set with its steps in upstream's order, in which clients see and compare it; itself where they are. */
+export function inOrder(fields: Fields): Fields {
+  let previous: string | undefined;
+  let same = true;
+  const entries: [string, Fields][] = [];
+  for (const key in fields) {
+    const child = key === '.' ? leaf : inOrder(fields[key]!);
+    if (key !== '.' && child !== fields[key]) same = false;
+    if (previous !== undefined && (key === '.' || (previous !== '.' && compareElements(previous, key) > 0))) same = false;
+    previous = key;
+    entries.push([key, child]);
+  }
+  if (same) return fields;
+  return Object.fromEntries(entries.sort(([a], [b]) => (a === '.' ? -1 : b === '.' ? 1 : compareElements(a, b))));
+}
+
 const normal = new WeakSet<object>();
 
 /** A FieldsV1 object from a client or the store, with one spelling for each step. Throws a PathElementError where it is none. */
