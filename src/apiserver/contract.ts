@@ -122,6 +122,8 @@ export interface ServedResource {
   deprecation?: string;
   /** For field tracking and apply. Default: by `fact.type` in the schema table. */
   typeSchema?: TypeSchema;
+  /** Custom resources of several versions: the others, and the way there. Admission rules for one version see requests in another. */
+  equivalents?: { kinds: readonly Kind[]; convert(object: KubeObject, to: Kind): Promise<KubeObject> };
   /** For custom resources: the kind's whole JSON schema as it is published, in OpenAPI version 2 or 3. Default: from the schema table. */
   openApiSchema?(dialect: 'v2' | 'v3'): Record<string, unknown>;
 }

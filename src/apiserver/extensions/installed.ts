@@ -131,6 +131,11 @@ export async function install(
     prune(object as Record<string, unknown>, schema);
     applyDefaults(object, schema);
   };
+  for (const resource of served)
+    resource.equivalents = {
+      kinds: served.filter((other) => other !== resource).map(({ kind }) => kind),
+      convert: async (object, { apiVersion }) => (await converterOf(convert, apiVersion, apiVersion, reshape).toServed([object]))[0]!,
+    };
   present()?.remove();
   const storages = served.map((resource) => {
     const alone = storedVersions.size === 1 && resource.kind.version === stored.name;

@@ -58,7 +58,7 @@ export const validatingAdmissionPolicy: AdmissionPluginFactory = (dependencies):
     const { namespaceSelector = {}, objectSelector = {}, excludeResourceRules = [], resourceRules = [], matchPolicy } = criteria ?? {};
     if (!(await matchesNamespace(labelSelectorFrom(namespaceSelector), attributes, dependencies))) return undefined;
     if (!matchesObject(labelSelectorFrom(objectSelector), attributes)) return undefined;
-    const kinds = [attributes.kind, ...((matchPolicy ?? 'Equivalent') === 'Equivalent' ? equivalents(attributes.kind) : [])];
+    const kinds = [attributes.kind, ...((matchPolicy ?? 'Equivalent') === 'Equivalent' ? equivalents(attributes) : [])];
     const under = (rules: readonly NamedRuleWithOperations[]): Versioned['kind'] | undefined =>
       kinds.find((kind) =>
         rules.some(

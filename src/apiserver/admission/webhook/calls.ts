@@ -1,9 +1,8 @@
 import type { Kind } from '#api';
-import { draft } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
 import type { AdmissionAttributes, Authorizer, ServerDependencies } from '../../contract.ts';
 import type { WebhookClient } from '../../webhook/client.ts';
-import { convertBuiltIn } from './convert.ts';
+import { convertBetween } from './convert.ts';
 import type { Hook } from './hooks.ts';
 import { equivalents, matchesNamespace, matchesObject, matchesRule } from './matching.ts';
 import { CallError, readReview, reviewFor } from './review.ts';
@@ -24,7 +23,7 @@ const defaultTimeout = 10;
 export async function versionedFor(kind: Kind, attributes: AdmissionAttributes): Promise<Versioned> {
   const { kind: asked, object, oldObject } = attributes;
   if (kind === asked) return { kind, object, oldObject };
-  const as = async (from: KubeObject | undefined): Promise<KubeObject | undefined> => from && convertBuiltIn(draft(from), asked, kind);
+  const as = async (from: KubeObject | undefined): Promise<KubeObject | undefined> => from && convertBetween(attributes, from, asked, kind);
   return { kind, object: await as(object), oldObject: await as(oldObject) };
 }
 
@@ -34,7 +33,7 @@ export async function invocation(hook: Hook, attributes: AdmissionAttributes, pa
   const rules = webhook.rules ?? [];
   let kind: Kind | undefined = rules.some((rule) => matchesRule(rule, attributes)) ? attributes.kind : undefined;
   if (!kind && (webhook.matchPolicy ?? 'Equivalent') === 'Equivalent')
-    kind = equivalents(attributes.kind).find((other) => rules.some((rule) => matchesRule(rule, { ...attributes, kind: other })));
+    kind = equivalents(attributes).find((other) => rules.some((rule) => matchesRule(rule, { ...attributes, kind: other })));
   if (!kind) return undefined;
   if (!matchesObject(hook.objects, attributes)) return undefined;
   if (!(await matchesNamespace(hook.namespaces, attributes, parts))) return undefined;

@@ -55,8 +55,10 @@ const twins: readonly (readonly [group: string, version: string, resource: strin
   ],
 ];
 
-/** Other kinds under which a built-in resource is served. */
-export function equivalents(kind: Kind): Kind[] {
+/** Other kinds under which the request's objects are served. */
+export function equivalents({ kind, served }: Pick<AdmissionAttributes, 'kind' | 'served'>): readonly Kind[] {
+  // A subresource of another kind (Scale) has none.
+  if (served?.equivalents) return served.kind.kind === kind.kind ? served.equivalents.kinds : [];
   const family = twins.find((members) =>
     members.some(([group, version, resource]) => group === kind.group && version === kind.version && resource === kind.resource),
   );

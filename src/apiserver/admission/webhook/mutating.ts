@@ -10,7 +10,7 @@ import type { AdmissionAttributes, AdmissionPlugin } from '../../contract.ts';
 import { conform } from '../../registry/structure.ts';
 import { callHook, invocation, isCallError } from './calls.ts';
 import type { CallParts } from './calls.ts';
-import { convertBuiltIn } from './convert.ts';
+import { convertBetween } from './convert.ts';
 import { HookSource } from './hooks.ts';
 import type { Hook } from './hooks.ts';
 import { isExempt } from './matching.ts';
@@ -113,7 +113,7 @@ class Round {
     } catch (error) {
       throw error instanceof StatusError ? internalError(error) : error;
     }
-    const own = kind === attributes.kind ? draft(patched) : await convertBuiltIn(draft(patched), kind, attributes.kind);
+    const own = await convertBetween(attributes, patched, kind, attributes.kind);
     const result = conformed(attributes, own);
     if (equal(result, attributes.object)) return false;
     attributes.object = result;
