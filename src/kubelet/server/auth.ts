@@ -19,20 +19,20 @@ interface User {
 const minute = 60_000;
 const keep = { token: 2 * minute, allowed: 5 * minute, refused: minute / 2 };
 
-/** Which subresource of the node a path belongs to. */
-function subresourceOf(path: string): string {
-  for (const [prefix, subresource] of [
-    ['/stats', 'stats'],
-    ['/metrics', 'metrics'],
-    ['/logs', 'log'],
-    ['/checkpoint', 'checkpoint'],
-    ['/healthz', 'healthz'],
-    ['/configz', 'configz'],
-    ['/pods', 'pods'],
-    ['/runningpods', 'pods'],
+/** Which subresources of the node a path belongs to; any of them will do. Fine ones came later, and who may do everything may do them too. */
+function subresourcesOf(path: string): readonly string[] {
+  for (const [prefix, subresources] of [
+    ['/stats', ['stats']],
+    ['/metrics', ['metrics']],
+    ['/logs', ['log']],
+    ['/checkpoint', ['checkpoint']],
+    ['/healthz', ['healthz', 'proxy']],
+    ['/configz', ['configz', 'proxy']],
+    ['/pods', ['pods', 'proxy']],
+    ['/runningpods', ['pods', 'proxy']],
   ] as const)
-    if (path === prefix || path.startsWith(`${prefix}/`)) return subresource;
-  return 'proxy';
+    if (path === prefix || path.startsWith(`${prefix}/`)) return subresources;
+  return ['proxy'];
 }
 
 const verbs: Record<string, string> = { POST: 'create', GET: 'get', HEAD: 'get', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
@@ -81,25 +81,27 @@ export function gate(client: Client, nodeName: string, clock: Clock): Gate {
     const user = await userOf(request);
     if (!user) return { status: 401, text: 'Unauthorized' };
     const verb = verbs[request.method ?? ''] ?? '';
-    const subresource = subresourceOf(path);
-    const review = await cached(
-      `access ${JSON.stringify([user, verb, subresource])}`,
-      (answer) => (answer.status?.allowed ? keep.allowed : keep.refused),
-      () =>
-        client.create(SubjectAccessReview, {
-          apiVersion: 'authorization.k8s.io/v1',
-          kind: 'SubjectAccessReview',
-          spec: {
-            user: user.username,
-            groups: user.groups,
-            ...(user.uid !== undefined && { uid: user.uid }),
-            ...(user.extra && { extra: user.extra }),
-            resourceAttributes: { verb, group: '', version: 'v1', resource: 'nodes', subresource, name: nodeName },
-          },
-        }),
-    );
-    return review.status?.allowed
-      ? undefined
-      : { status: 403, text: `Forbidden (user=${user.username}, verb=${verb}, resource=nodes, subresource(s)=[${subresource}])\n` };
+    const subresources = subresourcesOf(path);
+    for (const subresource of subresources) {
+      const review = await cached(
+        `access ${JSON.stringify([user, verb, subresource])}`,
+        (answer) => (answer.status?.allowed ? keep.allowed : keep.refused),
+        () =>
+          client.create(SubjectAccessReview, {
+            apiVersion: 'authorization.k8s.io/v1',
+            kind: 'SubjectAccessReview',
+            spec: {
+              user: user.username,
+              groups: user.groups,
+              ...(user.uid !== undefined && { uid: user.uid }),
+              ...(user.extra && { extra: user.extra }),
+              resourceAttributes: { verb, group: '', version: 'v1', resource: 'nodes', subresource, name: nodeName },
+            },
+          }),
+      );
+      if (review.status?.allowed) return undefined;
+    }
+    const names = subresources.join(' ');
+    return { status: 403, text: `Forbidden (user=${user.username}, verb=${verb}, resource=nodes, subresource(s)=[${names}])\n` };
   };
 }
