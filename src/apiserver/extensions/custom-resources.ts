@@ -89,9 +89,9 @@ class CustomResources {
     const { names, accepted, established } = decideNames(definition, this.#group(name));
     const wanted = draft(definition);
     wanted.status = { ...wanted.status, acceptedNames: names };
-    const ready = isTrue(definition, 'Established') || accepted.status === 'True';
-    // Served before it says so: who has read it finds it.
-    if (ready) await this.#serve(name, wanted);
+    const ready = isTrue(definition, 'Established') || (accepted.status === 'True' && !definition.metadata?.deletionTimestamp);
+    const serve = ready ? await this.#prepare(name, wanted) : undefined;
+    if (isTrue(definition, 'Established')) serve?.();
     this.#set(wanted, accepted);
     const now: Condition = ready
       ? { type: 'Established', status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted' }
@@ -101,6 +101,8 @@ class CustomResources {
       return this.#clean(name, definition, wanted);
     if (equal(wanted.status, definition.status)) return;
     await this.#write(wanted);
+    // In the turn of the write: nobody has read that it is established yet, and who finds it served reads its last state.
+    if (!isTrue(definition, 'Established')) serve?.();
     this.#askGroup(name);
   }
 
@@ -125,22 +127,16 @@ class CustomResources {
     for (const other of this.#group(name)) if (!isTrue(other, 'NamesAccepted')) this.#queue.add(other.metadata!.name!);
   }
 
-  async #serve(name: string, definition: CustomResourceDefinition): Promise<void> {
+  /** What serves the definition as it is now; undefined where it is served so already. */
+  async #prepare(name: string, definition: CustomResourceDefinition): Promise<(() => void) | undefined> {
     const present = this.#installed.get(name);
     if (present && sameService(present.definition, definition)) {
       if (isTrue(definition, 'Terminating')) present.terminate();
-      return;
+      return undefined;
     }
-    const { install } = await import('./installed.ts');
-    const made = await install(
-      this.#parts,
-      definition,
-      (each) => this.#convertWith(each),
-      () => this.#installed.get(name),
-    );
-    this.#installed.set(name, made);
-    // Filled before the first request asks.
-    await made.cache.synced;
+    const { prepare } = await import('./installed.ts');
+    const install = await prepare(this.#parts, definition, (each) => this.#convertWith(each));
+    return () => void this.#installed.set(name, install(this.#installed.get(name)));
   }
 
   async #convertWith(definition: CustomResourceDefinition): Promise<Convert> {

@@ -108,13 +108,15 @@ async function servedOf(
   };
 }
 
-/** Replaces what is installed of an older state of the definition in one step: no request finds a gap. */
-export async function install(
+/**
+ * Makes what takes time; the answer serves the definition, in place of what is installed of an older state, in one step: no request
+ * finds a gap.
+ */
+export async function prepare(
   { resources, table }: ServerParts,
   definition: CustomResourceDefinition,
   convertWith: (definition: CustomResourceDefinition) => Promise<Convert>,
-  present: () => Installed | undefined,
-): Promise<Installed> {
+): Promise<(present: Installed | undefined) => Installed> {
   const { versions, conversion } = definition.spec;
   const schemas = schemasOf(definition);
   const stored = versions.find(({ storage }) => storage)!;
@@ -136,29 +138,31 @@ export async function install(
       kinds: served.filter((other) => other !== resource).map(({ kind }) => kind),
       convert: async (object, { apiVersion }) => (await converterOf(convert, apiVersion, apiVersion, reshape).toServed([object]))[0]!,
     };
-  present()?.remove();
-  const storages = served.map((resource) => {
-    const alone = storedVersions.size === 1 && resource.kind.version === stored.name;
-    const converter = alone ? undefined : converterOf(convert, resource.kind.apiVersion, storageKind.apiVersion, reshape);
-    return resources.add(resource, converter, { answersDeleted: false, garbageCollection: 'delete', deferred: false });
-  });
-  const prefix = prefixOf(definition);
-  return {
-    definition,
-    storages,
-    prefix,
-    cache: storages[0]!.cache,
-    terminate() {
-      for (const storage of storages) {
-        const entry = table.find(storage.served.kind.group, storage.served.kind.version, storage.served.kind.resource);
-        if (!entry || entry.served.fact.verbs === withoutCreate) continue;
-        table.add({ ...entry, served: { ...entry.served, fact: { ...entry.served.fact, verbs: withoutCreate } } });
-      }
-    },
-    remove() {
-      for (const { served: resource } of storages) table.remove(resource.kind.group, resource.kind.version, resource.kind.resource);
-      // Its watches are told by the cache; nobody waits for that.
-      void resources.drop(prefix);
-    },
+  return (present) => {
+    present?.remove();
+    const storages = served.map((resource) => {
+      const alone = storedVersions.size === 1 && resource.kind.version === stored.name;
+      const converter = alone ? undefined : converterOf(convert, resource.kind.apiVersion, storageKind.apiVersion, reshape);
+      return resources.add(resource, converter, { answersDeleted: false, garbageCollection: 'delete', deferred: false });
+    });
+    const prefix = prefixOf(definition);
+    return {
+      definition,
+      storages,
+      prefix,
+      cache: storages[0]!.cache,
+      terminate() {
+        for (const storage of storages) {
+          const entry = table.find(storage.served.kind.group, storage.served.kind.version, storage.served.kind.resource);
+          if (!entry || entry.served.fact.verbs === withoutCreate) continue;
+          table.add({ ...entry, served: { ...entry.served, fact: { ...entry.served.fact, verbs: withoutCreate } } });
+        }
+      },
+      remove() {
+        for (const { served: resource } of storages) table.remove(resource.kind.group, resource.kind.version, resource.kind.resource);
+        // Its watches are told by the cache; nobody waits for that.
+        void resources.drop(prefix);
+      },
+    };
   };
 }
