@@ -158,18 +158,19 @@ async function startFirst(
 }
 
 function overNetwork(config: ClusterConfig, certificates: ClusterCertificates, node: KeyPair, held: Disposables): MachineClients {
-  const connect = ({ certificate, key }: KeyPair): Client => {
+  const connect = ({ certificate, key }: KeyPair, userAgent: string): Client => {
     const transport = httpTransport({
       clock: systemClock,
       server: `https://${machineAddress(config, 1)}:${securePort}`,
       ca: certificates.ca.certificate,
       cert: certificate,
       key,
+      userAgent,
     });
     held.add(() => transport.close());
     return clientOver(transport);
   };
-  const nodeClient = connect(node);
-  const networkClient = connect(certificates.machineNetwork);
+  const nodeClient = connect(node, 'kubelet');
+  const networkClient = connect(certificates.machineNetwork, 'kube-proxy');
   return { node: () => nodeClient, network: () => networkClient };
 }
