@@ -14,6 +14,8 @@ import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
+import { admissionPluginNames, admissionPlugins } from './index.ts';
+import { ownerReferencesPermissionEnforcement } from './owner-references-permission-enforcement.ts';
 import { podSecurity } from './pod-security/plugin.ts';
 import { priority } from './priority.ts';
 import { resourceQuota } from './resource-quota.ts';
@@ -255,4 +257,24 @@ test('NodeRestriction holds a kubelet to its own node', async () => {
     run(plugin, ask(Pod, 'UPDATE', { subresource: 'status', object: other, oldObject: other, user })),
     refused(/can only update pod status for pods with spec.nodeName set to itself/),
   );
+});
+
+test('OwnerReferencesPermissionEnforcement asks for the right to hold up an owner', async () => {
+  await using bed = testbed();
+  const plugin = await made(bed, ownerReferencesPermissionEnforcement);
+  const owner = (blockOwnerDeletion: boolean) => [{ apiVersion: 'v1', kind: 'Node', name: 'n', uid: 'u', blockOwnerDeletion }];
+  await run(plugin, ask(Pod, 'CREATE', { object: pod({}, { ownerReferences: owner(false) }) }));
+  const blocking = pod({}, { ownerReferences: owner(true) });
+  await assert.rejects(run(plugin, ask(Pod, 'CREATE', { object: blocking })), refused(/refers to a resource you can't set finalizers on/));
+  await assert.rejects(
+    run(plugin, ask(Pod, 'UPDATE', { object: blocking, oldObject: pod() })),
+    refused(/cannot set an ownerRef on a resource you can't delete/),
+  );
+});
+
+test('admissionPlugins() switches plugins on and off', () => {
+  const plain = admissionPlugins().length;
+  assert.equal(plain, admissionPluginNames.length - 3);
+  assert.equal(admissionPlugins({ enable: ['AlwaysPullImages'], disable: ['ServiceAccount', 'ResourceQuota'] }).length, plain - 1);
+  assert.throws(() => admissionPlugins({ enable: ['None'] }), /there is none of that name/);
 });

@@ -1,27 +1,10 @@
-import { CustomResourceDefinition } from '#api';
 import type { Kind } from '#api';
-import { kindFact } from '#api/facts';
 import type { KubeObject } from '#machinery/meta';
 import { formatLabelSelector } from '#machinery/selectors';
 import { isNotFound } from '#machinery/status';
 import type { ParamKind, ParamRef } from '../../../api/facts/types.ts';
 import type { ServerDependencies } from '../../contract.ts';
-import { kindOf } from '../../registry/served.ts';
-
-/** A kind that policies take parameters of: built in, or of a custom resource. */
-async function findKind(
-  { client }: Pick<ServerDependencies, 'client'>,
-  { apiVersion = '', kind = '' }: ParamKind,
-): Promise<Kind | undefined> {
-  const [group = '', version = ''] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
-  const fact = kindFact(group, version, kind);
-  if (fact) return kindOf(fact);
-  const { items } = await client.list(CustomResourceDefinition);
-  const found = items.find(
-    ({ spec }) => spec.group === group && spec.names.kind === kind && spec.versions.some(({ name, served }) => name === version && served),
-  );
-  return found && { group, version, kind, resource: found.spec.names.plural, namespaced: found.spec.scope === 'Namespaced', apiVersion };
-}
+import { findKind } from '../find-kind.ts';
 
 /**
  * The objects that a binding gives its policy, one evaluation each; [null]: none are needed. Throws an Error with the reason where the
