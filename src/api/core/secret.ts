@@ -2,6 +2,7 @@
 import { Secret } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
+import { keyPairError } from './key-pair.ts';
 import { validateSecret, validateSecretUpdate } from './secret-validation.ts';
 
 function applyDefaults(secret: Secret): void {
@@ -17,6 +18,11 @@ export const secretRules = defineKind<Secret>({
   applyDefaults,
   validate: validateSecret,
   validateUpdate: validateSecretUpdate,
+  warnings: ({ type, data }) => {
+    if (type !== 'kubernetes.io/tls') return [];
+    const problem = keyPairError(data?.['tls.crt'], data?.['tls.key']);
+    return problem ? [problem] : [];
+  },
   columns: [text('Type', (secret) => secret.type ?? ''), text('Data', (secret) => Object.keys(secret.data ?? {}).length), ageColumn],
   selectableFields: { type: (secret) => secret.type ?? '' },
 });

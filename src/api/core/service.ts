@@ -4,7 +4,7 @@ import { defineKind } from '../contract.ts';
 import { ageColumn, formatLabels, text } from '../columns.ts';
 import { keepSpec, keepStatus } from '../strategy.ts';
 import { equal } from '#machinery/meta';
-import { loadBalancerAddresses } from '../networking/load-balancer-text.ts';
+import { loadBalancerAddresses, loadBalancerWarnings } from '../networking/load-balancer-text.ts';
 import { externallyAccessible, hasNodePorts, isLoadBalancer, needsClusterIP, needsHealthCheckNodePort } from './service-type.ts';
 import { nameIsDNS1035Label } from '#machinery/names';
 import { validateService, validateServiceStatus, validateServiceUpdate, warningsForService } from './service-validation.ts';
@@ -87,7 +87,13 @@ export const serviceRules = defineKind<Service>({
   validate: validateService,
   validateUpdate: validateServiceUpdate,
   warnings: warningsForService,
-  subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validateServiceStatus } },
+  subresources: {
+    status: {
+      prepareForUpdate: keepSpec,
+      validateUpdate: validateServiceStatus,
+      warnings: ({ status }) => loadBalancerWarnings(status?.loadBalancer?.ingress),
+    },
+  },
   generation: false,
   allowCreateOnUpdate: true,
   columns: [

@@ -4,7 +4,7 @@ import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
 import { keepSpec, keepStatus } from '../strategy.ts';
 import { classAnnotation, validateIngress, validateIngressStatus, validateIngressUpdate } from './ingress-validation.ts';
-import { loadBalancerAddresses } from './load-balancer-text.ts';
+import { loadBalancerAddresses, loadBalancerWarnings } from './load-balancer-text.ts';
 
 const shownHosts = 3;
 
@@ -27,7 +27,13 @@ export const ingressRules = defineKind<Ingress>({
   prepareForUpdate: keepStatus,
   validate: validateIngress,
   validateUpdate: validateIngressUpdate,
-  subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validateIngressStatus } },
+  subresources: {
+    status: {
+      prepareForUpdate: keepSpec,
+      validateUpdate: validateIngressStatus,
+      warnings: ({ status }) => loadBalancerWarnings(status?.loadBalancer?.ingress),
+    },
+  },
   warnings: (ingress, old) =>
     !old && ingress.metadata?.annotations?.[classAnnotation] !== undefined && ingress.spec?.ingressClassName === undefined
       ? [`annotation "${classAnnotation}" is deprecated, please use 'spec.ingressClassName' instead`]
