@@ -11,10 +11,19 @@ import { canonicalJson, fnv32a, safeEncode } from './template-hash.ts';
 export const revisionHashLabel = 'controller-revision-hash';
 const dataHashLabel = 'controller.kubernetes.io/hash';
 
-/** What a revision keeps: a patch that puts the template back. */
-export const templatePatch = (template: PodTemplateSpec): { spec: { template: PodTemplateSpec } } => ({
-  spec: { template: { ...template, $patch: 'replace' } as PodTemplateSpec },
-});
+/**
+ * What a revision keeps: a patch that puts the template back. Its fields are in alphabetical order, as Go writes maps: kubectl and others
+ * compare the bytes of a revision with those they make themselves.
+ */
+export const templatePatch = (template: PodTemplateSpec): { spec: { template: PodTemplateSpec } } =>
+  sorted({ spec: { template: { ...template, $patch: 'replace' } as PodTemplateSpec } });
+
+function sorted<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(sorted) as T;
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, item]) => [key, sorted(item)])) as T;
+}
 
 /** The template that a revision keeps. */
 export function templateOf(revision: ControllerRevision): PodTemplateSpec {
