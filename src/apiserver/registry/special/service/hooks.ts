@@ -10,6 +10,7 @@ import type { IPFamily } from './address-allocator.ts';
 import { initFamilies, keepsDualStack } from './families.ts';
 import { keepAllocated, needsHealthCheckPort, normalizeAddresses } from './normalize.ts';
 import { PortAllocator, PortError } from './port-allocator.ts';
+import { repairAddresses } from './repair.ts';
 
 /** What is to be done when the write is settled. */
 interface Settlement {
@@ -30,13 +31,11 @@ const hasAddresses = ({ spec }: Service): boolean => spec!.type !== 'ExternalNam
 /** Addresses and ports of Services: taken before a write, given back when it fails or when they are no longer wanted. upstream: service/storage. */
 export const serviceHooks =
   (cidrs: readonly string[]): HooksFactory =>
-  (dependencies) =>
-    new ServiceHooks(
-      new AddressAllocator(dependencies, cidrs),
-      new PortAllocator(dependencies.informers, dependencies.random),
-      dependencies.client,
-      dependencies.log,
-    );
+  (dependencies) => {
+    const { informers, random, client, log } = dependencies;
+    repairAddresses(dependencies).catch((error: unknown) => log.error('Service addresses cannot be checked', { error }));
+    return new ServiceHooks(new AddressAllocator(dependencies, cidrs), new PortAllocator(informers, random), client, log);
+  };
 
 class ServiceHooks implements StorageHooks {
   readonly group = '';
@@ -60,6 +59,7 @@ class ServiceHooks implements StorageHooks {
     return this.#settling(async (settlement) => {
       initFamilies(service, undefined, this.#addresses.families);
       await this.#allocateAddresses(service, settlement, dryRun);
+      await this.#ports.ready;
       if (hasNodePorts(service)) this.#allocatePorts(service, settlement, dryRun);
       if (needsHealthCheckPort(service)) this.#allocateHealthCheckPort(service, settlement, dryRun);
     });
@@ -74,6 +74,7 @@ class ServiceHooks implements StorageHooks {
     return this.#settling(async (settlement) => {
       initFamilies(service, old, this.#addresses.families);
       await this.#updateAddresses(service, old, settlement, dryRun);
+      await this.#ports.ready;
       this.#updatePorts(service, old, settlement, dryRun);
     });
   };

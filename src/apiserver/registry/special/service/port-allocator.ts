@@ -20,6 +20,8 @@ export class PortAllocator {
   readonly last: number;
   readonly #owners = new Map<number, string>();
   readonly #random: Random;
+  /** Resolves when the ports of all Services are known. */
+  readonly ready: Promise<void>;
 
   constructor(informers: Informers, random: Random, range: { first: number; last: number } = { first: 30_000, last: 32_767 }) {
     this.first = range.first;
@@ -31,7 +33,9 @@ export class PortAllocator {
     const leave = (service: Service, kept: readonly number[]): void => {
       for (const port of portsOf(service)) if (!kept.includes(port)) this.release(port, service.metadata!.uid!);
     };
-    informers.for(Service).on({
+    const services = informers.for(Service);
+    this.ready = services.synced;
+    services.on({
       added: claim,
       updated(service, old) {
         leave(old, portsOf(service));

@@ -7,6 +7,7 @@ import { isStatus } from '#machinery/status';
 import type { RequestContext, StorageHooks } from '../../contract.ts';
 import { testbed } from '../../../testbed.ts';
 import { serviceHooks } from './hooks.ts';
+import { repairAddresses } from './repair.ts';
 
 const context = { dryRun: false, info: { namespace: 'ns', subresource: '' } } as RequestContext;
 type Spec = NonNullable<Service['spec']>;
@@ -161,4 +162,21 @@ test('load balancers with local traffic get a health check port', async () => {
   await update(service, (spec) => (spec.externalTrafficPolicy = 'Cluster'));
   await create({ type: 'NodePort', ports: [{ port: 1, nodePort: service.spec!.healthCheckNodePort! }] });
   await bed[Symbol.asyncDispose]();
+});
+
+test('what a crash left is put right at the start', async () => {
+  await using bed = testbed();
+  const labels = { 'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io' };
+  const parentRef = { group: '', resource: 'services', namespace: 'ns', name: 's' };
+  bed.put(Service, { metadata: { namespace: 'ns', name: 's' }, spec: { clusterIPs: ['10.96.0.5'] } });
+  bed.put(
+    IPAddress,
+    { metadata: { name: '10.96.0.6', labels, creationTimestamp: '2025-12-31T00:00:00Z' }, spec: { parentRef } },
+    { metadata: { name: '10.96.0.7' }, spec: { parentRef } },
+  );
+  await repairAddresses(bed);
+  assert.deepEqual(
+    ['10.96.0.5', '10.96.0.6', '10.96.0.7'].map((ip) => bed.get(IPAddress, ip) !== undefined),
+    [true, false, true],
+  );
 });
