@@ -18,6 +18,7 @@ import type { LabelSelectorOptions, NameRule } from '#machinery/names';
 import { forbiddenField, invalidField, required } from '#machinery/status';
 import type { FieldError } from '#machinery/status';
 import type { IntOrString, LabelSelector } from './facts/types.ts';
+import { same } from './same.ts';
 
 export type Errors = FieldError[];
 
@@ -50,7 +51,7 @@ export function checkPositive(errors: Errors, path: string, value: number): void
 }
 
 export function checkImmutable(errors: Errors, path: string, value: unknown, old: unknown): void {
-  if (!equal(value, old)) errors.push(invalidField(path, value, fieldImmutable));
+  if (!equal(value, old) && !same(value, old)) errors.push(invalidField(path, value, fieldImmutable));
 }
 
 export const checkLabel = (errors: Errors, path: string, value: string): void => invalidFor(errors, path, value, isDNS1123Label(value));
