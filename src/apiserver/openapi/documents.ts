@@ -8,6 +8,7 @@ import { common } from './descriptions.ts';
 import { PathBuilder } from './paths.ts';
 import type { ResourceModel } from './paths.ts';
 import { closure, refOf, typeSchema } from './schemas.ts';
+import { descriptionsOf } from './type-comments.ts';
 import type { Dialect, JsonSchema } from './schemas.ts';
 
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
@@ -79,13 +80,15 @@ function collect(facts: readonly ResourceFact[], table: ResourceTable, dialect: 
 const reference = (type: string, dialect: Dialect): JsonSchema =>
   dialect === 'v3' ? { allOf: [{ $ref: refOf(type, dialect) }] } : { $ref: refOf(type, dialect) };
 
-function schemasOf({ types, custom }: Collected, dialect: Dialect): JsonSchema {
-  const made: [string, JsonSchema][] = closure(types).map((name) => [name, typeSchema(name, dialect)]);
+async function schemasOf({ types, custom }: Collected, dialect: Dialect): Promise<JsonSchema> {
+  const names = closure(types);
+  const descriptions = await descriptionsOf(names);
+  const made: [string, JsonSchema][] = names.map((name) => [name, typeSchema(name, dialect, descriptions.get(name))]);
   return Object.fromEntries([...made, ...Object.entries(custom)].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Version 3, for one group version. */
-export function groupVersionDocument(facts: readonly ResourceFact[], table: ResourceTable): JsonSchema {
+export async function groupVersionDocument(facts: readonly ResourceFact[], table: ResourceTable): Promise<JsonSchema> {
   const collected = collect(facts, table, 'v3');
   const builder = new PathBuilder('v3');
   for (const model of collected.models) builder.add(model);
@@ -94,14 +97,14 @@ export function groupVersionDocument(facts: readonly ResourceFact[], table: Reso
     info: { title: 'Kubernetes', version: release.gitVersion },
     paths: builder.paths,
     components: {
-      schemas: schemasOf(collected, 'v3'),
+      schemas: await schemasOf(collected, 'v3'),
       securitySchemes: { BearerToken: { type: 'apiKey', name: 'authorization', in: 'header', description: 'Bearer token' } },
     },
   };
 }
 
 /** Version 2: everything this server itself serves. */
-export function wholeDocument(groups: readonly DiscoveryGroup[], table: ResourceTable): JsonSchema {
+export async function wholeDocument(groups: readonly DiscoveryGroup[], table: ResourceTable): Promise<JsonSchema> {
   const facts = groups
     .flatMap(({ versions }) => versions.flatMap(({ resources }) => resources))
     .filter((fact) => fact.type !== '' || table.find(fact.group, fact.version, fact.resource));
@@ -112,7 +115,7 @@ export function wholeDocument(groups: readonly DiscoveryGroup[], table: Resource
     swagger: '2.0',
     info: { title: 'Kubernetes', version: release.gitVersion },
     paths: builder.paths,
-    definitions: schemasOf(collected, 'v2'),
+    definitions: await schemasOf(collected, 'v2'),
     securityDefinitions: { BearerToken: { type: 'apiKey', name: 'authorization', in: 'header', description: 'Bearer token' } },
     security: [{ BearerToken: [] }],
   };

@@ -2,6 +2,7 @@
 import { schema } from '#api/facts';
 import type { FieldFact, TypeFact } from '#api/facts';
 import { descriptions } from './descriptions.ts';
+import type { TypeDescription } from './type-comments.ts';
 
 export type JsonSchema = Record<string, unknown>;
 export type Dialect = 'v2' | 'v3';
@@ -50,25 +51,28 @@ function fieldSchema(fact: FieldFact, dialect: Dialect): JsonSchema {
   return made;
 }
 
-export function typeSchema(name: string, dialect: Dialect): JsonSchema {
+/** `about`: upstream's words, where they are at hand; ours otherwise. */
+export function typeSchema(name: string, dialect: Dialect, about?: TypeDescription): JsonSchema {
   const fact: TypeFact = schema[name]!;
-  if (dialect === 'v3' && alternatives[name]) return alternatives[name];
+  const text = about?.text || descriptions[name]?.[''];
+  const described = text ? { description: text } : {};
+  if (dialect === 'v3' && alternatives[name]) return { ...alternatives[name], ...described };
   if (!fact.fields) {
-    if (fact.scalar === 'any' || fact.scalar === undefined) return {};
-    return { type: fact.scalar, ...(fact.format && { format: fact.format }) };
+    if (fact.scalar === 'any' || fact.scalar === undefined) return described;
+    return { ...described, type: fact.scalar, ...(fact.format && { format: fact.format }) };
   }
   const properties: Record<string, JsonSchema> = {};
   const required: string[] = [];
   const told = descriptions[name];
   for (const [field, fieldFact] of Object.entries(fact.fields)) {
     properties[field] = fieldSchema(fieldFact, dialect);
-    const description = told?.[field];
+    const description = about?.fields.get(field) ?? told?.[field];
     if (description) properties[field]['description'] = description;
     if (fieldFact.required) required.push(field);
   }
   return {
     type: 'object',
-    ...(told?.[''] && { description: told[''] }),
+    ...described,
     properties,
     ...(required.length > 0 && { required }),
     ...(fact.gvks && { 'x-kubernetes-group-version-kind': fact.gvks }),

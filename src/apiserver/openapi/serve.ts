@@ -49,7 +49,7 @@ export function serveOpenApi(paths: PathTable, discovery: Discovery, table: Reso
         .groups()
         .find(({ name }) => name === group)!
         .versions.find((entry) => entry.version === version)!;
-      return Buffer.from(JSON.stringify(groupVersionDocument(found.resources, table)));
+      return Buffer.from(JSON.stringify(await groupVersionDocument(found.resources, table)));
     });
   const end = async ({ exchange, headers, query }: PathRequest, { bytes, hash }: Document, contentType: string): Promise<void> => {
     const etag = `"${hash}"`;
@@ -102,7 +102,7 @@ export function serveOpenApi(paths: PathTable, discovery: Discovery, table: Reso
     const whole = (): Promise<Document> =>
       document('v2', table.version, async () => {
         const { wholeDocument } = await import('./documents.ts');
-        return Buffer.from(JSON.stringify(wholeDocument(discovery.groups(), table)));
+        return Buffer.from(JSON.stringify(await wholeDocument(discovery.groups(), table)));
       });
     if (!accept.includes(protobufV2) && !accept.includes(protobufV2Dot)) return end(request, await whole(), 'application/json');
     const made = await document('v2.protobuf', table.version, async () => {
