@@ -1,6 +1,6 @@
 /** POST. upstream: apiserver/pkg/endpoints/handlers/create.go. */
 import type { KubeObject } from '#machinery/meta';
-import { matchNamespace } from '../registry/generic/storage.ts';
+import { matchNamespace } from '../registry/generic/namespace-match.ts';
 import type { GenericStorage } from '../registry/generic/storage.ts';
 import type { Answer, ApiRequest } from './contract.ts';
 import { decodeObject } from './decode.ts';

@@ -3,7 +3,7 @@ import { draft } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
 import { badRequest, invalid, invalidField, notFound, unsupportedMediaType } from '#machinery/status';
 import type { RequestContext } from '../registry/contract.ts';
-import { matchNamespace } from '../registry/generic/storage.ts';
+import { matchNamespace } from '../registry/generic/namespace-match.ts';
 import type { GenericStorage } from '../registry/generic/storage.ts';
 import { StructureError } from '../registry/structure.ts';
 import type { Answer, ApiRequest } from './contract.ts';

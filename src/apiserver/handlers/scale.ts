@@ -6,7 +6,7 @@ import { badRequest, conflict, internalError, invalid, invalidField } from '#mac
 import type { AdmissionAttributes } from '../contract.ts';
 import type { RequestContext } from '../registry/contract.ts';
 import type { AdmissionChain } from '../registry/generic/admission-chain.ts';
-import { requestOptions } from '../registry/generic/storage.ts';
+import { requestOptions } from '../registry/generic/request-options.ts';
 import type { GenericStorage } from '../registry/generic/storage.ts';
 import type { Answer, ApiRequest } from './contract.ts';
 import { conformTo, fieldValidationOf, ofKind, parseBody } from './decode.ts';

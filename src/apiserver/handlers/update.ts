@@ -2,7 +2,7 @@
 import { draft } from '#machinery/meta';
 import { badRequest } from '#machinery/status';
 import type { RequestContext } from '../registry/contract.ts';
-import { matchNamespace } from '../registry/generic/storage.ts';
+import { matchNamespace } from '../registry/generic/namespace-match.ts';
 import type { GenericStorage } from '../registry/generic/storage.ts';
 import type { Answer, ApiRequest } from './contract.ts';
 import { wipeSystemFields } from './create.ts';

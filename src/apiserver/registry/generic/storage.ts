@@ -5,7 +5,6 @@
  * Order of an update: the caller's change → mutating admission → resourceVersion → hooks → strategy → validation → validating admission →
  * one transaction; all again when another writer was faster.
  */
-import { rulesFor } from '#api/rules';
 import { schema } from '#api/facts';
 import type { Clock, Random } from '#machinery/clock';
 import { timestamp } from '#machinery/clock';
@@ -24,8 +23,7 @@ import {
   notFound,
 } from '#machinery/status';
 import type { FieldError } from '#machinery/status';
-import { StoreError } from '#store';
-import type { Store, TxnRequest, TxnResult } from '#store';
+import type { Store } from '#store';
 import type { AdmissionAttributes, CachedObject, Operation, ServedResource, WatchCache } from '../../contract.ts';
 import type { DeleteOptions, Finish, RequestContext, ResourceStorage, StorageHooks, StorageOptions } from '../contract.ts';
 import type { StorageTraits } from '../served.ts';
@@ -33,7 +31,12 @@ import type { AdmissionChain } from './admission-chain.ts';
 import { ConvertedObjects } from './conversion.ts';
 import type { Converter } from './conversion.ts';
 import { checkPreconditions, planDeletion, removedByUpdate } from './deletion.ts';
-import { decodeStored, encodeStored, inWireOrder } from './encoding.ts';
+import { inWireOrder } from './encoding.ts';
+import { matchNamespace } from './namespace-match.ts';
+import { requestOptions } from './request-options.ts';
+import { StoredObjects } from './stored-objects.ts';
+import type { Stored } from './stored-objects.ts';
+import { distinct, ignoreTimestamps, restoreAllButStatus, restoreField } from './update-strategy.ts';
 import type { TtlLeases } from './ttl-leases.ts';
 
 /** What a storage is made of. Everything but `served` and `converter` is shared by the versions of a resource. */
@@ -59,12 +62,14 @@ export class GenericStorage implements ResourceStorage {
   readonly served: ServedResource;
   readonly parts: StorageParts;
   readonly #converted: ConvertedObjects | undefined;
+  readonly #stored: StoredObjects;
   readonly #hasStatus: boolean;
   readonly #countsGeneration: boolean | ((object: KubeObject, old: KubeObject) => boolean);
 
   constructor(parts: StorageParts) {
     this.parts = parts;
     this.served = parts.served;
+    this.#stored = new StoredObjects(parts);
     this.#converted = parts.converter && new ConvertedObjects(parts.converter);
     const { fact, rules } = parts.served;
     const fields = schema[fact.type]?.fields;
@@ -216,7 +221,7 @@ export class GenericStorage implements ResourceStorage {
     const key = this.key(namespace, name);
     const { rules, kind } = this.served;
     await this.cache.synced;
-    let stored = await this.#current(key, false);
+    let stored = await this.#stored.current(key, false);
     for (;;) {
       const old = stored && (await this.#toServed(stored));
       if (!old && !options.forceCreate && !rules.allowCreateOnUpdate) throw notFound(this.resource, name);
@@ -235,7 +240,7 @@ export class GenericStorage implements ResourceStorage {
       if (meta.uid && meta.uid !== old.metadata?.uid) {
         // What was read may be stale; only the store decides.
         if (stored!.cached) {
-          stored = await this.#current(key, true);
+          stored = await this.#stored.current(key, true);
           if (stored?.revision !== Number(old.metadata?.resourceVersion)) continue;
         }
         throw conflict(
@@ -257,7 +262,7 @@ export class GenericStorage implements ResourceStorage {
           ]);
       } else if (version !== old.metadata?.resourceVersion) {
         if (stored!.cached) {
-          stored = await this.#current(key, true);
+          stored = await this.#stored.current(key, true);
           if (stored && String(stored.revision) === version) continue;
         }
         throw modified(this.resource, name);
@@ -266,7 +271,7 @@ export class GenericStorage implements ResourceStorage {
       const finish = await this.parts.hooks()?.beginUpdate?.(context, object, old);
       const result = await this.#settled(finish, () => this.#replace(context, key, object, old, stored!, subresource, options));
       if (result) return { object: result, created: false };
-      stored = await this.#current(key, true);
+      stored = await this.#stored.current(key, true);
     }
   }
 
@@ -290,14 +295,14 @@ export class GenericStorage implements ResourceStorage {
       await this.parts.admission().validate(this.#attributes('UPDATE', context, namespace, name, object, old, subresource));
     if (this.removedByUpdate(object, old)) {
       if (context.dryRun) return object;
-      const revision = await this.#remove(key, stored.revision);
+      const revision = await this.#stored.remove(key, stored.revision);
       if (revision === undefined) return undefined;
       await this.parts.hooks()?.afterDelete?.(context, object);
       return object;
     }
     if (equal(object, old)) {
       if (!stored.cached) return old;
-      const newest = await this.#current(key, true);
+      const newest = await this.#stored.current(key, true);
       return newest?.revision === stored.revision ? old : undefined;
     }
     try {
@@ -364,14 +369,14 @@ export class GenericStorage implements ResourceStorage {
   ): Promise<{ object: KubeObject; removed: boolean }> {
     const key = this.key(namespace, name);
     await this.cache.synced;
-    let stored = await this.#current(key, false);
+    let stored = await this.#stored.current(key, false);
     let admitted = false;
     let preconditions = options;
     for (;;) {
       if (!stored) throw notFound(this.resource, name);
       const old = await this.#toServed(stored);
       if (stored.cached && !this.parts.store.embedded && preconditions.preconditions) {
-        stored = await this.#current(key, true);
+        stored = await this.#stored.current(key, true);
         continue;
       }
       checkPreconditions(old, preconditions, this.served.kind.group, this.served.kind.kind);
@@ -390,7 +395,7 @@ export class GenericStorage implements ResourceStorage {
           last = await this.#write(context, key, plan.object!, revision);
         } catch (error) {
           if (!(error instanceof RevisionChanged)) throw error;
-          stored = await this.#current(key, true);
+          stored = await this.#stored.current(key, true);
           continue;
         }
         if (!plan.removeAfter) return { object: last, removed: false };
@@ -398,9 +403,9 @@ export class GenericStorage implements ResourceStorage {
         preconditions = { ...options, preconditions: {} };
       }
       if (context.dryRun) return { object: last, removed: true };
-      const removedAt = await this.#remove(key, revision);
+      const removedAt = await this.#stored.remove(key, revision);
       if (removedAt === undefined) {
-        stored = await this.#current(key, true);
+        stored = await this.#stored.current(key, true);
         // Someone else removed it between the two steps of a graceful deletion: that is what was asked for.
         if (stored || plan.action !== 'update') continue;
       }
@@ -421,26 +426,9 @@ export class GenericStorage implements ResourceStorage {
 
   // ---- store ----
 
-  /** The stored object in the storage version: from the cache (as fresh as an embedded store), or read from the store. */
-  async #current(key: string, read: boolean): Promise<Stored | undefined> {
-    const { store } = this.parts;
-    if (store.embedded || !read) {
-      const cached = this.cache.get(key);
-      if (cached) return { object: cached.object, revision: cached.revision, cached: !store.embedded };
-      if (store.embedded) return undefined;
-    }
-    const result = await store.range({ key });
-    const found = result.keyValues[0];
-    if (!found) return undefined;
-    return { object: this.decode(found.value, found.modRevision), revision: found.modRevision, cached: false };
-  }
-
   /** A stored value as an object in the storage version. */
   decode(value: Uint8Array, revision: number): KubeObject {
-    const { storageKind, rules, conform } = this.served;
-    const object = decodeStored(value, conform ? rules.applyDefaults : rulesFor(storageKind).applyDefaults);
-    object.metadata = { ...object.metadata, resourceVersion: String(revision) };
-    return object;
+    return this.#stored.decode(value, revision);
   }
 
   async #toServed(stored: Stored): Promise<KubeObject> {
@@ -450,48 +438,15 @@ export class GenericStorage implements ResourceStorage {
 
   /** Puts the object where the key's revision still is `expected` (0: absent). The answer is the object as stored, in the served version. */
   async #write(context: RequestContext, key: string, object: KubeObject, expected: number): Promise<KubeObject> {
-    const { converter, traits, leases } = this.parts;
+    const { converter } = this.parts;
     const name = object.metadata?.name ?? '';
     if (context.dryRun) {
-      if (expected === 0 && (await this.#current(key, true))) throw alreadyExists(this.resource, name);
+      if (expected === 0 && (await this.#stored.current(key, true))) throw alreadyExists(this.resource, name);
       return inWireOrder(object, expected === 0 ? undefined : String(expected));
     }
-    const stored = converter ? (await converter.toStorage([object]))[0]! : object;
-    const lease = traits.ttl === undefined ? 0 : await leases.for(traits.ttl);
-    const value = encodeStored(stored);
-    const result = await this.#txn({
-      compare: [{ key, target: 'mod', result: 'equal', operand: expected }],
-      success: [{ type: 'put', key, value, ...(lease && { lease }) }],
-      failure: [],
-      ...(traits.deferred && { durability: 'deferred' as const }),
-    });
-    if (!result.succeeded) throw expected === 0 ? alreadyExists(this.resource, name) : new RevisionChanged();
-    if (converter) return inWireOrder(object, String(result.revision));
-    const cached = this.cache.get(key);
-    return cached?.revision === result.revision ? cached.object : this.decode(value, result.revision);
-  }
-
-  async #txn(request: TxnRequest): Promise<TxnResult> {
-    try {
-      return await this.parts.store.txn(request);
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      if (error.code === 'too-large')
-        throw failure(413, 'RequestEntityTooLarge', `Request entity too large: ${error.message}`, undefined, error);
-      if (error.code === 'no-space' || error.code === 'closed') throw failure(503, 'ServiceUnavailable', error.message, undefined, error);
-      throw error;
-    }
-  }
-
-  /** Removes the key where its revision still is `expected`; the revision of the deletion, undefined when it is not. */
-  async #remove(key: string, expected: number): Promise<number | undefined> {
-    const result = await this.#txn({
-      compare: [{ key, target: 'mod', result: 'equal', operand: expected }],
-      success: [{ type: 'delete', key }],
-      failure: [],
-      ...(this.parts.traits.deferred && { durability: 'deferred' as const }),
-    });
-    return result.succeeded ? result.revision : undefined;
+    const written = await this.#stored.put(key, converter ? (await converter.toStorage([object]))[0]! : object, expected);
+    if (!written) throw expected === 0 ? alreadyExists(this.resource, name) : new RevisionChanged();
+    return converter ? inWireOrder(object, String(written.revision)) : written.object;
   }
 
   // ---- small things ----
@@ -546,74 +501,5 @@ export class GenericStorage implements ResourceStorage {
   }
 }
 
-interface Stored {
-  object: KubeObject;
-  revision: number;
-  /** Comes from a cache that may be behind the store. */
-  cached: boolean;
-}
-
 /** Another writer was faster. */
 class RevisionChanged extends Error {}
-
-/** The options object that admission sees. */
-export function requestOptions(operation: Operation, context: RequestContext, options: DeleteOptions = {}): Record<string, unknown> {
-  const names = { CREATE: 'CreateOptions', UPDATE: 'UpdateOptions', DELETE: 'DeleteOptions', CONNECT: '' };
-  const fieldValidation = context.query.get('fieldValidation');
-  return {
-    kind: context.info.verb === 'patch' && operation === 'UPDATE' ? 'PatchOptions' : names[operation],
-    apiVersion: 'meta.k8s.io/v1',
-    ...(context.dryRun && { dryRun: ['All'] }),
-    ...(operation !== 'DELETE' && context.query.get('fieldManager') && { fieldManager: context.query.get('fieldManager') }),
-    ...(operation !== 'DELETE' && fieldValidation && { fieldValidation }),
-    ...(operation === 'DELETE' && options),
-  };
-}
-
-/** upstream: rest.EnsureObjectNamespaceMatchesRequestNamespace. */
-export function matchNamespace(object: KubeObject, namespace: string): void {
-  const meta = (object.metadata ??= {});
-  if (meta.namespace === namespace || (!meta.namespace && !namespace)) {
-    if (!namespace) delete meta.namespace;
-    return;
-  }
-  if (meta.namespace && namespace)
-    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
-  if (namespace) meta.namespace = namespace;
-  else delete meta.namespace;
-}
-
-function restoreField(object: KubeObject, old: KubeObject, field: string): void {
-  const target = object as Record<string, unknown>;
-  const value = (old as Record<string, unknown>)[field];
-  if (value === undefined) delete target[field];
-  else target[field] = value;
-}
-
-function restoreAllButStatus(object: KubeObject, old: KubeObject): void {
-  for (const field of new Set([...Object.keys(object), ...Object.keys(old)]))
-    if (field !== 'metadata' && field !== 'status') restoreField(object, old, field);
-}
-
-/** Managed fields that differ in their times alone are no change. upstream: managedfields IgnoreManagedFieldsTimestampsTransformer. */
-function ignoreTimestamps(object: KubeObject, old: KubeObject): void {
-  const fields = object.metadata?.managedFields;
-  const before = old.metadata?.managedFields;
-  if (!fields || !before || fields.length !== before.length) return;
-  const timeless = (entries: typeof fields): unknown[] => entries.map(({ time: _, ...entry }) => entry);
-  if (!equal(timeless(fields), timeless(before))) return;
-  const { managedFields: _, ...meta } = object.metadata!;
-  const { managedFields: __, ...oldMeta } = old.metadata!;
-  if (equal({ ...object, metadata: meta }, { ...old, metadata: oldMeta })) object.metadata!.managedFields = before;
-}
-
-/** Metadata rules and the kind's may say the same twice. */
-function distinct(errors: FieldError[]): FieldError[] {
-  const seen = new Set<string>();
-  return errors.filter((error) => {
-    const text = `${error.type}|${error.field}|${error.message}`;
-    if (seen.has(text)) return false;
-    seen.add(text);
-    return true;
-  });
-}
