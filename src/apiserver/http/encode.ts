@@ -1,8 +1,8 @@
 /** Answers as bytes. Objects that are in the cache are copied, not encoded again. */
 import type { Status } from '#api';
-import { encodeBare, encodeProtobuf, encodeProtobufList } from '#machinery/codec';
+import { encodeBare, encodeInEnvelope, encodeProtobuf, encodeProtobufList } from '#machinery/codec';
 import type { KubeObject } from '#machinery/meta';
-import type { ServedResource } from '../contract.ts';
+import type { CachedObject, ServedResource } from '../contract.ts';
 import type { Answer } from '../handlers/contract.ts';
 import type { Accepted } from './negotiation.ts';
 import { shapedList, shapedObject } from './shapes.ts';
@@ -21,7 +21,7 @@ export async function encodeAnswer(answer: ObjectAnswer | ListAnswer, accepted: 
     const object =
       accepted.as && answer.served ? await shapedObject(answer.object as KubeObject, answer.served, accepted.as.kind, context) : undefined;
     if (!object && accepted.format === 'json' && !accepted.pretty && answer.cached) return answer.cached.bytes();
-    if (!object && accepted.format === 'protobuf' && answer.cached) return answer.cached.encoded('protobuf', encodeProtobuf);
+    if (!object && accepted.format === 'protobuf' && answer.cached) return protobufOf(answer.cached);
     return encodeObject(object ?? answer.object, accepted);
   }
   if (accepted.as) return encodeObject(await shapedList(answer, accepted.as.kind, context), accepted);
@@ -51,15 +51,17 @@ function listMeta({ result }: ListAnswer): Record<string, unknown> {
   };
 }
 
-/** Items' messages are kept beside them, and copied. */
+/** Only the message is kept beside the object, for lists, watches and single answers alike; its envelope is a few bytes around it. */
+export const protobufOf = (cached: CachedObject): Uint8Array =>
+  encodeInEnvelope(cached.object.apiVersion ?? '', cached.object.kind ?? '', cached.encoded('protobuf', encodeBare));
+
 function protobufList(answer: ListAnswer): Uint8Array {
   const { kind } = answer.served;
-  const bare = (object: KubeObject): Uint8Array => encodeBare({ ...object, apiVersion: kind.apiVersion, kind: kind.kind });
   return encodeProtobufList(
     kind.apiVersion,
     `${kind.kind}List`,
     listMeta(answer),
-    answer.result.items.map((item) => item.encoded('protobuf-bare', bare)),
+    answer.result.items.map((item) => item.encoded('protobuf', encodeBare)),
   );
 }
 

@@ -9,6 +9,7 @@ import type { CachedObject } from '../contract.ts';
 import type { Answer } from '../handlers/contract.ts';
 import type { Exchange } from '../proxy/contract.ts';
 import type { WatchItem } from '../registry/generic/watching.ts';
+import { protobufOf } from './encode.ts';
 import type { Accepted } from './negotiation.ts';
 import { partial } from './shapes.ts';
 
@@ -71,7 +72,7 @@ export const protobufWriter: WatchWriter = {
               ? encodeProtobuf(item.status)
               : item.type === 'BOOKMARK'
                 ? encodeProtobuf(item.object)
-                : item.cached.encoded('protobuf', encodeProtobuf),
+                : protobufOf(item.cached),
           ),
         ),
       );

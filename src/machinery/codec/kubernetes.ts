@@ -324,6 +324,19 @@ export function encodeBare(object: { apiVersion?: string; kind?: string }): Buff
   return Buffer.from(Uint8Array.prototype.slice.call(writer.finish()).buffer);
 }
 
+/** An object whose message is encoded already (by encodeBare), in its envelope. */
+export function encodeInEnvelope(apiVersion: string, kind: string, message: Uint8Array): Buffer {
+  const writer = new WireWriter(message.length + 128);
+  const typeMeta = writer.tag(1, wireTypes.bytes).mark();
+  writer.tag(1, wireTypes.bytes).string(apiVersion);
+  writer.tag(2, wireTypes.bytes).string(kind);
+  writer.close(typeMeta);
+  writer.tag(2, wireTypes.bytes).block(message);
+  writer.tag(3, wireTypes.bytes).string('');
+  writer.tag(4, wireTypes.bytes).string('');
+  return Buffer.concat([envelope, writer.finish()]);
+}
+
 /** A list whose items are encoded already (by encodeBare). */
 export function encodeProtobufList(
   apiVersion: string,

@@ -5,4 +5,12 @@
 export { messageCodec } from './messages.ts';
 export type { MessageCodec, MessageField, MessageTable } from './messages.ts';
 export { WireReader, WireWriter, wireTypes } from './wire.ts';
-export { decodeProtobuf, encodeBare, encodeProtobuf, encodeProtobufList, encodeWatchEvent, protobufType } from './kubernetes.ts';
+export {
+  decodeProtobuf,
+  encodeBare,
+  encodeInEnvelope,
+  encodeProtobuf,
+  encodeProtobufList,
+  encodeWatchEvent,
+  protobufType,
+} from './kubernetes.ts';
