@@ -178,7 +178,8 @@ export class ResourceCache implements WatchCache {
       const page = await store.range({ key: from, end, revision, limit: pageSize });
       if (revision === 0) revision = page.revision;
       for (const keyValue of page.keyValues) {
-        const entry = this.#entry(keyValue);
+        // Decoded anew: what it was decoded to when written may be out of date (a custom resource's schema has changed since).
+        const entry = this.#entry(keyValue, undefined);
         if (entry) {
           keys.push(entry.key);
           entries.push(entry);
@@ -209,7 +210,7 @@ export class ResourceCache implements WatchCache {
       const current = new CacheEntry(keyValue.key, this.#settle(withRevision(previous.object, revision)), revision);
       return this.#publish({ type: 'DELETED', current, previous, revision }, now);
     }
-    const current = this.#entry(keyValue);
+    const current = this.#entry(keyValue, decodedOf(keyValue.value));
     if (!current) return;
     this.#objects.set(keyValue.key, current);
     this.#publish({ type: previous ? 'MODIFIED' : 'ADDED', current, previous, revision }, now);
@@ -220,8 +221,8 @@ export class ResourceCache implements WatchCache {
     this.#watchers.publish(event);
   }
 
-  #entry({ key, value, modRevision }: KeyValue): CacheEntry | undefined {
-    const known = decodedOf(value);
+  /** `known`: what its writer said that it decodes to. */
+  #entry({ key, value, modRevision }: KeyValue, known: KubeObject | undefined): CacheEntry | undefined {
     try {
       const object = this.#settle(withRevision(known ?? this.#decode(value, key), modRevision));
       return new CacheEntry(key, object, modRevision, known && !known.metadata?.resourceVersion ? value : undefined);
