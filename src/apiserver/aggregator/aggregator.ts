@@ -27,8 +27,8 @@ import { registerBuiltIn, registerCustom } from './registration.ts';
 import { factsOf } from './remote-discovery.ts';
 
 export interface AggregatorOptions {
-  /** The client certificate that other servers believe who asks. */
-  frontProxy: { certificate: string; key: string };
+  /** The client certificate for which other servers believe who asks; without it, they know callers by nothing. */
+  frontProxy?: { certificate: string; key: string };
 }
 
 const recheck = 30_000;
@@ -233,7 +233,7 @@ class Aggregator {
       const answer = await ask(
         location,
         // Whoever it is: nothing of ours is told to it.
-        { cert: this.#options.frontProxy.certificate, key: this.#options.frontProxy.key },
+        this.#identity(),
         {
           method: 'GET',
           path,
@@ -261,11 +261,15 @@ class Aggregator {
     return { scheme: 'https', ...this.#resolve(namespace, name, port) };
   }
 
+  #identity(): { cert?: string; key?: string } {
+    const { frontProxy } = this.#options;
+    return frontProxy ? { cert: frontProxy.certificate, key: frontProxy.key } : {};
+  }
+
   #tlsFor({ spec }: APIService): ClientTls {
     const { service, caBundle, insecureSkipTLSVerify } = spec!;
     return {
-      cert: this.#options.frontProxy.certificate,
-      key: this.#options.frontProxy.key,
+      ...this.#identity(),
       servername: `${service!.name}.${service!.namespace}.svc`,
       ...(insecureSkipTLSVerify ? {} : caBundle ? { ca: Buffer.from(caBundle, 'base64').toString('utf8') } : { systemAuthorities: true }),
     };

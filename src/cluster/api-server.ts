@@ -1,0 +1,102 @@
+/** The API server with everything that belongs to it, on any store: for the cluster's own process and for `coxswain kube-apiserver`. */
+import {
+  admissionPlugins,
+  aggregator,
+  createApiServer,
+  createAuthentication,
+  createAuthorization,
+  customResources,
+  endpoints,
+  hooks,
+  openIdDocuments,
+  ServiceAccountTokens,
+  streams,
+} from '#apiserver';
+import type { ApiServer, ApiServerOptions, Authentication, Authorization } from '#apiserver';
+import type { Context } from '#machinery/lifecycle';
+import type { Store } from '#store';
+import type { ApiServerSecurity } from './security.ts';
+
+export interface ApiServerSettings {
+  store: Store;
+  security: ApiServerSecurity;
+  serviceCidrs: string[];
+  /** Where machines and pods reach the API. */
+  advertise: { address: string; port: number };
+  /** Asked after all built-in plugins. */
+  admission?: ApiServerOptions['admission'];
+  extensions?: ApiServerOptions['extensions'];
+  /** Under test: caches hand out frozen objects. */
+  freeze?: boolean;
+}
+
+export interface StartedApiServer {
+  server: ApiServer;
+  /** Resolves when bootstrap objects are there and the authorizer knows them; before, only system:masters is let through. */
+  ready: Promise<void>;
+}
+
+/** When it resolves, the API can be asked in process; listeners are opened by the caller. `server.close()` ends it. */
+export async function startApiServer(settings: ApiServerSettings, context: Context): Promise<StartedApiServer> {
+  const { store, security, serviceCidrs, advertise } = settings;
+  const { clock, random, log } = context;
+  const { clientCa, frontProxy } = security;
+  let authentication!: Authentication;
+  let authorization!: Authorization;
+  let serviceAccounts!: ServiceAccountTokens;
+  const special = {
+    authentication: () => authentication,
+    authorization: () => authorization,
+    tokens: () => serviceAccounts,
+  };
+  const server = await createApiServer({
+    store,
+    clock,
+    random,
+    log: log.with({ component: 'apiserver' }),
+    authentication(dependencies) {
+      serviceAccounts = new ServiceAccountTokens(dependencies, security.serviceAccounts);
+      authentication = createAuthentication(dependencies, {
+        ...security.authentication,
+        ...(clientCa !== undefined && { clientCa }),
+        ...(frontProxy && { frontProxy }),
+        serviceAccounts,
+      });
+      return authentication;
+    },
+    authorization(dependencies) {
+      authorization = createAuthorization(dependencies, security.authorization);
+      return authorization.authorizer;
+    },
+    admission: [...admissionPlugins(), ...(settings.admission ?? [])],
+    endpoints: endpoints(special),
+    hooks: hooks({ ...special, serviceCidrs }),
+    streams: streams({ kubelet: security.kubelet }),
+    extensions: [
+      ...(settings.extensions ?? []),
+      customResources(),
+      aggregator(security.frontProxyClient ? { frontProxy: security.frontProxyClient } : {}),
+      ({ paths }) => {
+        for (const document of openIdDocuments(serviceAccounts, `${advertise.address}:${advertise.port}`))
+          paths.add(document.path, ({ exchange, headers }) =>
+            exchange.end(200, { ...headers, 'content-type': document.contentType, 'cache-control': document.cacheControl }, document.body),
+          );
+      },
+    ],
+    ...(security.audit && { audit: security.audit }),
+    tls: {
+      cert: security.serving.certificate,
+      key: security.serving.key,
+      clientCA: `${clientCa ?? ''}${frontProxy?.ca ?? ''}`,
+    },
+    bootstrap: {
+      kubernetesService: { serviceCidrs, advertiseAddress: advertise.address, securePort: advertise.port },
+      ...(clientCa !== undefined && { clientCa }),
+      ...(frontProxy && { frontProxy }),
+    },
+    ...(settings.freeze && { freeze: true }),
+  });
+  const ready = server.ready.then(() => authorization.ready);
+  ready.catch(() => undefined);
+  return { server, ready };
+}
