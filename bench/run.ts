@@ -1,8 +1,69 @@
-/** `npm run bench -- <name>`: one file a measurement. */
-const name = process.argv[2] ?? 'cluster';
-const known = ['cluster', 'store'];
-if (!known.includes(name)) {
-  console.error(`Cannot measure ${name}: there are ${known.join(', ')}`);
+/**
+ * `npm run bench -- [name...] [--rounds 5] [--scale 1] [--only part,part] [--update]`: one file a measurement, all of them for "all".
+ * Prints a table, writes its values as JSON to .cache/bench; --update keeps them in bench/results and writes bench/RESULTS.md anew from all that lie there.
+ */
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { machineText, root, table } from './frame.ts';
+import type { Bench, Measurement } from './frame.ts';
+
+const order = ['api', 'store', 'scheduler', 'pods', 'start', 'idle', 'network', 'cluster'];
+const there = order.filter((name) => existsSync(join(import.meta.dirname, `${name}.ts`)));
+const kept = join(import.meta.dirname, 'results');
+
+function fail(text: string): never {
+  console.error(text);
   process.exit(1);
 }
-await import(`./${name}.ts`);
+
+function parameters(): { names: string[]; rounds: number; scale: number; only: string[]; update: boolean } {
+  let values: { rounds: string; scale: string; only: string; update: boolean };
+  let positionals: string[];
+  try {
+    ({ values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        rounds: { type: 'string', default: '5' },
+        scale: { type: 'string', default: '1' },
+        only: { type: 'string', default: '' },
+        update: { type: 'boolean', default: false },
+      },
+    }));
+  } catch (error) {
+    fail(`Cannot measure: ${(error as Error).message}`);
+  }
+  const names = positionals.length === 0 || positionals.includes('all') ? there : positionals;
+  for (const name of names) if (!there.includes(name)) fail(`Cannot measure ${name}: there are ${there.join(', ')} and all`);
+  const [rounds, scale] = [Number(values.rounds), Number(values.scale)];
+  if (!Number.isInteger(rounds) || rounds < 1) fail(`Cannot use --rounds ${values.rounds}: it must be a whole number of at least 1`);
+  if (!(scale > 0)) fail(`Cannot use --scale ${values.scale}: it must be a number above 0`);
+  return { names, rounds, scale, only: values.only.split(',').filter(Boolean), update: values.update };
+}
+
+function results(): string {
+  const all = readdirSync(kept)
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => JSON.parse(readFileSync(join(kept, file), 'utf8')) as Measurement)
+    .sort((a, b) => order.indexOf(a.name.split(' ')[0]!) - order.indexOf(b.name.split(' ')[0]!));
+  const parts = all.map(
+    (measurement) =>
+      `## ${measurement.title}\n\n${table(measurement)}\n\n${[...measurement.notes, `${machineText(measurement.machine)}; ${measurement.rounds} alternations.`].join('\n')}\n`,
+  );
+  return `# Measurements\n\nMade by \`npm run bench -- <name> --update\`. Median and spread of rounds that take turns; the last column says how many times better the first is.\n\n${parts.join('\n')}`;
+}
+
+const { names, update, ...options } = parameters();
+for (const name of names) {
+  const { bench } = (await import(`./${name}.ts`)) as { bench?: Bench };
+  // Measurements of the older form run when they are loaded.
+  for (const measurement of (await bench?.(options)) ?? []) {
+    console.log(`\n${measurement.title}\n\n${table(measurement)}\n\n${machineText(measurement.machine)}\n`);
+    const directory = update ? kept : join(root, '.cache/bench');
+    mkdirSync(directory, { recursive: true });
+    const file = join(directory, `${measurement.name.replaceAll(' ', '-')}.json`);
+    writeFileSync(file, `${JSON.stringify(measurement, null, 2)}\n`);
+    console.log(`values: ${file}`);
+  }
+}
+if (update) writeFileSync(join(import.meta.dirname, 'RESULTS.md'), results());

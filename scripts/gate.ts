@@ -7,7 +7,9 @@ import { globSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-const unit = globSync(['src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/*.test.ts'], { cwd: root });
+const unit = globSync(['src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/*.test.ts', 'bench/*.test.ts', 'conformance/**/*.test.ts'], {
+  cwd: root,
+});
 const cluster = globSync('test/cluster/*.test.ts', { cwd: root });
 
 const steps: [name: string, command: string, ...parameters: string[]][] = [

@@ -1,0 +1,2 @@
+module coxswain/loadgen
+go 1.25

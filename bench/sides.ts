@@ -1,0 +1,162 @@
+/** Those who are compared, started for a measurement and gone after it: our control plane, upstream's. And the load that both get. */
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { parse } from 'yaml';
+import { startControlPlane } from '../conformance/upstream/control-plane.ts';
+import type { ControlPlanePart, UpstreamControlPlaneOptions } from '../conformance/upstream/control-plane.ts';
+import { directoryOf, removeUpstreamCluster } from '../conformance/upstream/cluster.ts';
+import { tools } from '../conformance/upstream/programs.ts';
+import { root } from './frame.ts';
+
+const run = promisify(execFile);
+
+export interface ApiSide extends AsyncDisposable {
+  name: string;
+  server: string;
+  /** loadgen's flags of identity. */
+  identity: string[];
+  /** What to put before a command that speaks to it. */
+  enter: string[];
+  kubeconfig: string;
+  /** Its processes by name. */
+  pids: Map<string, number>;
+  readyMilliseconds: number;
+}
+
+export interface CoxswainOptions {
+  machines?: number;
+  runtime?: 'simulated' | 'containerd';
+  parameters?: string[];
+  environment?: NodeJS.ProcessEnv;
+}
+
+let clusters = 0;
+
+/** `coxswain up` in a home of its own. Without options a control plane alone, on LMDB. */
+export async function coxswainSide(
+  options: CoxswainOptions = {},
+): Promise<ApiSide & { cluster: string; coxswain(...parameters: string[]): Promise<string> }> {
+  const home = mkdtempSync(join(tmpdir(), 'coxswain-bench-'));
+  const cluster = `bench${process.pid}-${++clusters}`;
+  const environment = { ...process.env, COXSWAIN_HOME: home, KUBECONFIG: join(home, 'kubeconfig'), ...options.environment };
+  const coxswain = async (...parameters: string[]): Promise<string> =>
+    (await run(join(root, 'coxswain'), [...parameters, '--name', cluster], { env: environment, maxBuffer: 2 ** 26 })).stdout;
+  const started = performance.now();
+  try {
+    await coxswain(
+      'up',
+      '--machines',
+      String(options.machines ?? 0),
+      '--runtime',
+      options.runtime ?? 'simulated',
+      '--no-kubeconfig',
+      ...(options.parameters ?? []),
+    );
+  } catch (error) {
+    rmSync(home, { recursive: true, force: true });
+    throw error;
+  }
+  const readyMilliseconds = performance.now() - started;
+  const kubeconfig = join(home, cluster, 'admin.kubeconfig');
+  const config = parse(readFileSync(kubeconfig, 'utf8')) as {
+    clusters: [{ cluster: { server: string } }];
+    users: [{ user: Record<'client-certificate-data' | 'client-key-data', string> }];
+  };
+  const { user } = config.users[0];
+  const [cert, key] = [join(home, 'admin.crt'), join(home, 'admin.key')];
+  writeFileSync(cert, Buffer.from(user['client-certificate-data'], 'base64'));
+  writeFileSync(key, Buffer.from(user['client-key-data'], 'base64'), { mode: 0o600 });
+  const pid = Number(readFileSync(join('/run/coxswain', cluster, 'machine-1.pid'), 'utf8').split(' ')[0]);
+  return {
+    name: 'Coxswain',
+    cluster,
+    coxswain,
+    server: config.clusters[0].cluster.server,
+    identity: ['-cert', cert, '-key', key],
+    enter: [],
+    kubeconfig,
+    pids: new Map([['coxswain', pid]]),
+    readyMilliseconds,
+    async [Symbol.asyncDispose]() {
+      await coxswain('down', '--purge');
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Upstream's control plane, those parts of it that are asked for, in a network namespace of its own. */
+export async function upstreamSide(
+  parts: ControlPlanePart[] = ['etcd', 'kube-apiserver'],
+  flags: UpstreamControlPlaneOptions['flags'] = {},
+): Promise<ApiSide> {
+  const name = `bench${process.pid}-${++clusters}`;
+  const controlPlane = await startControlPlane({
+    name,
+    directory: directoryOf(name),
+    parts,
+    flags: {
+      ...flags,
+      // What one client may have at a time is not what is measured.
+      'kube-apiserver': ['--max-requests-inflight=4000', '--max-mutating-requests-inflight=2000', ...(flags['kube-apiserver'] ?? [])],
+    },
+  });
+  return {
+    name: 'upstream',
+    server: controlPlane.server,
+    identity: ['-token', controlPlane.token],
+    enter: controlPlane.enter,
+    kubeconfig: controlPlane.kubeconfig('admin'),
+    pids: controlPlane.programs.running(),
+    readyMilliseconds: controlPlane.readyMilliseconds,
+    [Symbol.asyncDispose]: () => removeUpstreamCluster(name),
+  };
+}
+
+/** Path of the load generator, built from bench/loadgen when that is newer. */
+export function loadgen(): string {
+  const program = join(tools, 'bin', 'loadgen');
+  const source = join(import.meta.dirname, 'loadgen');
+  if (!existsSync(program) || statSync(program).mtimeMs < statSync(join(source, 'main.go')).mtimeMs)
+    execFileSync('go', ['build', '-o', program, '.'], {
+      cwd: source,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, CGO_ENABLED: '0' },
+    });
+  return program;
+}
+
+export interface Load {
+  /** Per second: requests, or deliveries of the watch scenario. */
+  rate: number;
+  p50Milliseconds?: number;
+  p99Milliseconds?: number;
+  errors: number;
+  line: string;
+}
+
+/** Runs scenarios of the load generator; answers its figures by scenario. Errors of requests are counted, not thrown. */
+export async function load(side: ApiSide, parameters: string[], scenarios: string[]): Promise<Map<string, Load>> {
+  const [command, ...rest] = [...side.enter, loadgen(), '-server', side.server, ...side.identity, ...parameters, ...scenarios];
+  const { stdout } = await run(command!, rest, { maxBuffer: 2 ** 24 });
+  const found = new Map<string, Load>();
+  for (const line of stdout.split('\n')) {
+    const name = /^(\S+)/.exec(line)?.[1];
+    const rate = /([\d.]+)\/s\s+p50\s+([\d.]+)ms\s+p99\s+([\d.]+)ms\s+errors (\d+)/.exec(line);
+    const deliveries = /([\d.]+) deliveries\/s.*missing (\d+)/.exec(line);
+    const pods = /([\d.]+) pods\/s;/.exec(line);
+    if (name && rate)
+      found.set(name, {
+        rate: Number(rate[1]),
+        p50Milliseconds: Number(rate[2]),
+        p99Milliseconds: Number(rate[3]),
+        errors: Number(rate[4]),
+        line,
+      });
+    else if (name && deliveries) found.set(name, { rate: Number(deliveries[1]), errors: Number(deliveries[2]), line });
+    else if (name && pods) found.set(name, { rate: Number(pods[1]), errors: 0, line });
+  }
+  return found;
+}
