@@ -165,10 +165,10 @@ export interface WatchCache {
   /** Resolves when `revision` is reached; rejects with StatusError Timeout ("Too large resource version") after 3 s. */
   waitFor(revision: number): Promise<void>;
   get(key: string): CachedObject | undefined;
-  /** A snapshot in key order of what is under `prefix`; stays as it is while writes go on. */
-  list(prefix: string): { items: CachedObject[]; revision: number };
+  /** A snapshot in key order of what is under `prefix`; stays as it is while writes go on, and is the same array while nothing under `prefix` changes. */
+  list(prefix: string): { items: readonly CachedObject[]; revision: number };
   /** The same as of a past revision; undefined where the window no longer reaches back to it (then the store may). */
-  listAt(prefix: string, revision: number): { items: CachedObject[]; revision: number } | undefined;
+  listAt(prefix: string, revision: number): { items: readonly CachedObject[]; revision: number } | undefined;
   /**
    * Events after `revision` under `prefix` (one that does not end in "/" is a single key), first those in the window, then live ones,
    * in order, in batches of one turn of the loop. The sink is not called before this has returned.

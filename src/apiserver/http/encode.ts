@@ -2,9 +2,10 @@
 import type { Status } from '#api';
 import { encodeBare, encodeInEnvelope, encodeProtobuf, encodeProtobufList } from '#machinery/codec';
 import type { KubeObject } from '#machinery/meta';
-import type { CachedObject, ServedResource } from '../contract.ts';
+import type { CachedObject } from '../contract.ts';
 import type { Answer } from '../handlers/contract.ts';
 import type { Accepted } from './negotiation.ts';
+import { listMeta } from './list-body.ts';
 import { shapedList, shapedObject } from './shapes.ts';
 
 type ObjectAnswer = Answer & { type: 'object' };
@@ -25,7 +26,6 @@ export async function encodeAnswer(answer: ObjectAnswer | ListAnswer, accepted: 
     return encodeObject(object ?? answer.object, accepted);
   }
   if (accepted.as) return encodeObject(await shapedList(answer, accepted.as.kind, context), accepted);
-  if (accepted.format === 'json' && !accepted.pretty) return jsonList(answer);
   if (accepted.format === 'protobuf') return protobufList(answer);
   return encodeObject(plainList(answer), accepted);
 }
@@ -41,14 +41,6 @@ export async function encodeObject(object: KubeObject | Status, accepted: Accept
       return Buffer.from(stringify(object, { aliasDuplicateObjects: false, lineWidth: 0 }));
     }
   }
-}
-
-function listMeta({ result }: ListAnswer): Record<string, unknown> {
-  return {
-    resourceVersion: String(result.revision),
-    ...(result.continue && { continue: result.continue }),
-    ...(result.remaining !== undefined && { remainingItemCount: result.remaining }),
-  };
 }
 
 /** Only the message is kept beside the object, for lists, watches and single answers alike; its envelope is a few bytes around it. */
@@ -76,45 +68,3 @@ const plainList = (answer: ListAnswer): KubeObject =>
       return item;
     }),
   }) as KubeObject;
-
-const typedHead = ({ kind }: ServedResource): Buffer =>
-  Buffer.from(`{"kind":${JSON.stringify(kind.kind)},"apiVersion":${JSON.stringify(kind.apiVersion)},`);
-
-/** Items of built-in kinds go without kind and apiVersion, as upstream's do: their bytes are copied from behind these fields. */
-export function jsonList(answer: ListAnswer): Uint8Array {
-  const { served, result } = answer;
-  const head = Buffer.from(
-    `{"kind":${JSON.stringify(`${served.kind.kind}List`)},"apiVersion":${JSON.stringify(served.kind.apiVersion)},"metadata":${JSON.stringify(listMeta(answer))},"items":[`,
-  );
-  const skipped = served.conform ? undefined : typedHead(served);
-  const pieces: Uint8Array[] = [];
-  let size = head.length + 2;
-  for (const item of result.items) {
-    let bytes = item.bytes();
-    if (skipped && startsWith(bytes, skipped)) {
-      // One byte before the first field that stays becomes the opening brace.
-      bytes = bytes.subarray(skipped.length - 1);
-    }
-    pieces.push(bytes);
-    size += bytes.length + 1;
-  }
-  if (pieces.length > 0) size--;
-  const out = Buffer.allocUnsafe(size);
-  head.copy(out);
-  let at = head.length;
-  for (let index = 0; index < pieces.length; index++) {
-    if (index > 0) out[at++] = 0x2c;
-    const piece = pieces[index]!;
-    out.set(piece, at);
-    if (piece[0] !== 0x7b) out[at] = 0x7b;
-    at += piece.length;
-  }
-  out.write(']}', at, 'latin1');
-  return out;
-}
-
-function startsWith(bytes: Uint8Array, head: Uint8Array): boolean {
-  if (bytes.length < head.length) return false;
-  for (let index = head.length - 1; index >= 0; index--) if (bytes[index] !== head[index]) return false;
-  return true;
-}

@@ -24,6 +24,7 @@ import type { Exchange, Upgrade } from '../proxy/contract.ts';
 import type { RequestContext } from '../registry/contract.ts';
 import { readBody } from './body.ts';
 import { encodeAnswer, encodeObject } from './encode.ts';
+import { gzipFrom, sendList } from './list-body.ts';
 import { negotiate } from './negotiation.ts';
 import type { Accepted } from './negotiation.ts';
 import type { PathTable } from './paths.ts';
@@ -60,7 +61,6 @@ export interface Peer {
   certificate?: Uint8Array;
 }
 
-const gzipFrom = 128 * 1024;
 const readVerbs = new Set(['get', 'list', 'watch', 'head', 'options']);
 const compress = promisify(gzip);
 const webSocketToken = 'base64url.bearer.authorization.k8s.io.';
@@ -166,7 +166,9 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
       return;
     }
     code = answer.type === 'object' ? answer.code : 200;
-    await send(exchange, answer, form, code, headers, { now: clock.now(), includeObject: query.get('includeObject') ?? 'Metadata' });
+    if (answer.type === 'list' && form.format === 'json' && !form.as && !form.pretty)
+      await sendList(exchange, answer, { ...headers, 'content-type': form.mediaType }, clock);
+    else await send(exchange, answer, form, code, headers, { now: clock.now(), includeObject: query.get('includeObject') ?? 'Metadata' });
   } catch (error) {
     const status = statusOf(server, error, info);
     code = status.code ?? 500;

@@ -140,6 +140,34 @@ test('bodies are limited, big answers compressed, strange fields warned of', asy
   assert.equal(odd.headers['warning'], '299 - "unknown field \\"extra\\""');
 });
 
+test('a list is the same bytes however it is sent', async () => {
+  const bytesOf = async (headers: OutgoingHttpHeaders): Promise<string> => {
+    const { bytes, headers: got } = await call('GET', `${maps}?labelSelector=size%3Dbig`, headers);
+    return (got['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString();
+  };
+  const gzip = { 'accept-encoding': 'gzip' };
+  const big = (name: string): string =>
+    JSON.stringify({ kind: 'ConfigMap', apiVersion: 'v1', metadata: { name, labels: { size: 'big' } }, data: { a: name.repeat(300_000) } });
+  // The third makes it too big to be put together whole.
+  for (const [count, names] of [
+    [1, ['b0']],
+    [2, ['b1']],
+    [40, Array.from({ length: 38 }, (_, index) => `b${index + 10}`)],
+  ] as const) {
+    for (const name of names) assert.equal((await call('POST', maps, json, big(name))).status, 201);
+    const plain = await bytesOf({});
+    assert.equal((JSON.parse(plain) as { items: unknown[] }).items.length, count);
+    assert.ok((await bytesOf(gzip)) === plain, 'compressed');
+    await call('POST', '/api/v1/namespaces/default/secrets', json, JSON.stringify({ metadata: { name: `s${count}` } }));
+    const later = await bytesOf(gzip);
+    assert.ok(
+      later !== plain && later.replace(/"resourceVersion":"\d+"/, '') === plain.replace(/"resourceVersion":"\d+"/, ''),
+      'another head',
+    );
+  }
+  await call('DELETE', `${maps}?labelSelector=size%3Dbig`);
+});
+
 test('a watch streams events in the form asked for', async () => {
   const revision = ((await call('GET', maps)).json() as { metadata?: { resourceVersion?: string } }).metadata?.resourceVersion;
   const stream = session.request({ ':path': `${maps}?watch=1&resourceVersion=${revision}&fieldSelector=metadata.name%3Dw` });

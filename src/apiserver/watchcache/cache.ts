@@ -14,6 +14,7 @@ import { expired, tooManyRequests } from '#machinery/status';
 import type { CacheEvent, CachedObject, CacheWatch, WatchCache } from '../contract.ts';
 import { CacheEntry, withRevision } from './cached-object.ts';
 import { decodedOf } from './decoded.ts';
+import { KeptLists } from './kept-lists.ts';
 import { CacheWatchers } from './watchers.ts';
 import { EventWindow } from './window.ts';
 import type { WindowLimits } from './window.ts';
@@ -50,6 +51,7 @@ export class ResourceCache implements WatchCache {
   readonly #decode: Decode;
   readonly #source: Source;
   #objects = new SortedMap<CacheEntry>();
+  readonly #lists = new KeptLists();
   readonly #watchers: CacheWatchers;
   #window: EventWindow;
   /** Set while the objects are being read: events that come meanwhile. */
@@ -81,11 +83,11 @@ export class ResourceCache implements WatchCache {
     return this.#objects.get(key);
   }
 
-  list(prefix: string): { items: CachedObject[]; revision: number } {
-    return { items: this.#values(prefix), revision: this.revision };
+  list(prefix: string): { items: readonly CachedObject[]; revision: number } {
+    return { items: this.#lists.list(prefix, () => this.#values(prefix)), revision: this.revision };
   }
 
-  listAt(prefix: string, revision: number): { items: CachedObject[]; revision: number } | undefined {
+  listAt(prefix: string, revision: number): { items: readonly CachedObject[]; revision: number } | undefined {
     if (this.#backlog || revision > this.revision || revision < this.#window.start) return undefined;
     // What the store has compacted has expired, even where we could still tell (upstream: watchCache.Compact).
     if (revision < this.#options.store.compactRevision()) return undefined;
@@ -95,7 +97,7 @@ export class ResourceCache implements WatchCache {
       const { key } = event.current;
       if (key.startsWith(prefix) && !before.has(key)) before.set(key, event.previous);
     }
-    const items: CachedObject[] = this.#values(prefix);
+    const { items } = this.list(prefix);
     if (before.size === 0) return { items, revision };
     const kept = items.filter((item) => !before.has(item.key));
     for (const item of before.values()) if (item) kept.push(item);
@@ -195,6 +197,7 @@ export class ResourceCache implements WatchCache {
     this.#backlog = undefined;
     this.#objects = new SortedMap();
     this.#objects.load(keys, entries);
+    this.#lists.clear();
     this.#listed = revision;
     this.#window = new EventWindow(revision, this.#options.window);
     for (const event of backlog) if (event.keyValue.modRevision > revision) this.#apply(event);
@@ -217,6 +220,7 @@ export class ResourceCache implements WatchCache {
   }
 
   #publish(event: CacheEvent, now: number): void {
+    this.#lists.changed(event.current.key);
     this.#window.push(event, now);
     this.#watchers.publish(event);
   }

@@ -57,7 +57,7 @@ test('list() is in key order, by prefix, and stays as it was', async () => {
   const { store, cache } = own;
   for (const key of ['b/two', 'a/zero', 'ab/x']) await put(store, pods + key);
   const { items, revision } = cache.list(pods);
-  const keys = (list: { key: string }[]): string[] => list.map((item) => item.key.slice(pods.length));
+  const keys = (list: readonly { key: string }[]): string[] => list.map((item) => item.key.slice(pods.length));
   assert.deepEqual([keys(items), revision], [['a/one', 'a/zero', 'ab/x', 'b/two'], 5]);
   assert.deepEqual(keys(cache.list(`${pods}a/`).items), ['a/one', 'a/zero']);
   await remove(store, `${pods}a/one`);
@@ -69,6 +69,11 @@ test('list() is in key order, by prefix, and stays as it was', async () => {
   assert.equal(past.items[1]!.revision, 4);
   assert.equal(cache.listAt(pods, 1), undefined);
   assert.equal(cache.listAt(pods, 99), undefined);
+  const first = cache.list(`${pods}a/`).items;
+  await put(store, `${pods}b/two`, encoded('two', { changed: 'yes' }));
+  assert.equal(cache.list(`${pods}a/`).items, first, 'the same array while nothing under the prefix changes');
+  await put(store, `${pods}a/zero`, encoded('zero', { changed: 'again' }));
+  assert.notEqual(cache.list(`${pods}a/`).items, first);
   await store.compact(6);
   assert.equal(cache.listAt(pods, 5), undefined);
   assert.equal(cache.listAt(pods, 6)?.items.length, 3);

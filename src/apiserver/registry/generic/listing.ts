@@ -114,6 +114,7 @@ async function page(storage: GenericStorage, snapshot: Snapshot, start: string, 
     if (limit <= 0 || items.length <= limit) return { items, revision };
     return cut(storage, items.slice(0, limit), items, limit, revision, true);
   }
+  if (limit <= 0 && !storage.converts) return { items: selected(items, selection), revision };
   const matching: CachedObject[] = [];
   for (let index = 0; index < items.length; index++) {
     const item = items[index]!;
@@ -122,6 +123,20 @@ async function page(storage: GenericStorage, snapshot: Snapshot, start: string, 
     matching.push(item);
   }
   return { items: matching, revision };
+}
+
+/** What selectors have let through of a list that the cache keeps. */
+const selections = new WeakMap<readonly CachedObject[], Map<string, readonly CachedObject[]>>();
+const keptSelections = 16;
+
+function selected(items: readonly CachedObject[], selection: Selection): readonly CachedObject[] {
+  let kept = selections.get(items);
+  let found = kept?.get(selection.text);
+  if (found) return found;
+  found = items.filter((item) => selection.matches(item.object));
+  if (!kept) selections.set(items, (kept = new Map()));
+  if (kept.size < keptSelections) kept.set(selection.text, found);
+  return found;
 }
 
 function cut(

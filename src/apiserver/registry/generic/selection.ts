@@ -5,6 +5,8 @@ import { badRequest } from '#machinery/status';
 import type { ServedResource } from '../../contract.ts';
 
 export interface Selection {
+  /** The selectors' text: equal ones select the same. */
+  readonly text: string;
   /** Nothing is left out. */
   readonly empty: boolean;
   /** Set where only one name can match. */
@@ -40,6 +42,7 @@ export function selectionOf(served: ServedResource, labelSelector: string, field
       return selectable[field]?.(object);
     };
     return {
+      text: `${labelSelector}\n${fieldSelector}\n${name}`,
       empty: everyLabel && everyField && !name,
       name: name || asked,
       matches: (object) =>
