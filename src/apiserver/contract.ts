@@ -1,6 +1,6 @@
 /**
  * The API server's inner contracts. The way of a request, in process or over HTTP, is always:
- * authentication → audit → flow control → impersonation → authorization → admission → registry → store.
+ * authentication → audit → impersonation → flow control → authorization → admission → registry → store.
  */
 import type { Kind, KindRules } from '#api';
 import type { ResourceFact } from '#api/facts';
@@ -162,6 +162,8 @@ export interface WatchCache {
   /** Everything up to this revision has been applied. */
   readonly revision: number;
   readonly synced: Promise<void>;
+  /** How many objects there are, and how many bytes one is in the store, roughly. */
+  readonly stats: { count: number; averageSize: number };
   /** Resolves when `revision` is reached; rejects with StatusError Timeout ("Too large resource version") after 3 s. */
   waitFor(revision: number): Promise<void>;
   get(key: string): CachedObject | undefined;

@@ -38,7 +38,10 @@ export interface ApiServerOptions {
   tls?: TlsIdentity;
   /** The first objects. `kubernetesService` and the authorities of clients add what depends on the set-up. False: none. */
   bootstrap?: false | ({ kubernetesService?: KubernetesServiceOptions } & AuthenticationConfigOptions);
+  /** How many requests may be worked on at once; with priority and fairness their sum is what levels divide. */
   inFlight?: InFlightLimits;
+  /** Default true: by the API's flow schemas and priority levels. */
+  priorityAndFairness?: boolean;
   /** Under test: freezes cached objects. */
   freeze?: boolean;
   /** Milliseconds between compactions of the store; what is older can then not be watched or listed. 0: never. Default 5 minutes. */

@@ -7,7 +7,8 @@ import { prepareStore } from './bootstrap/start.ts';
 import { compactPeriodically } from './registry/compaction.ts';
 import { serveDiscovery } from './discovery/serve.ts';
 import { serveVersion } from './discovery/version.ts';
-import { InFlight } from './filters/in-flight.ts';
+import { defaultLimits, InFlight } from './filters/in-flight.ts';
+import { priorityAndFairness } from './flowcontrol/index.ts';
 import { RequestMetrics } from './filters/metrics.ts';
 import type { Handlers } from './handlers/dispatch.ts';
 import { inProcessTransport } from './handlers/in-process.ts';
@@ -85,6 +86,17 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   disposables.add(() => plugins.forEach((plugin) => plugin.close?.()));
   chain = admissionChain(plugins);
 
+  const limits = { ...defaultLimits, ...options.inFlight };
+  const fairness =
+    (options.priorityAndFairness ?? true)
+      ? priorityAndFairness(dependencies, {
+          seats: limits.reading + limits.writing,
+          stats: ({ group, resource }) => table.storage(group, resource)?.cache.stats,
+        })
+      : undefined;
+  disposables.add(() => fairness?.stop());
+  fairness?.serve(paths);
+
   const service = options.bootstrap ? options.bootstrap.kubernetesService : undefined;
   const advertised = (): string => (service ? `${service.advertiseAddress}:${service.securePort}` : '');
   const discovery = serveDiscovery(paths, table, advertised);
@@ -92,7 +104,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const openApi = serveOpenApi(paths, discovery, table);
   health.serve(paths);
   paths.add('/metrics', ({ exchange, headers }) =>
-    exchange.end(200, { ...headers, 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, metrics.render()),
+    exchange.end(
+      200,
+      { ...headers, 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+      metrics.render() + (fairness?.renderMetrics() ?? ''),
+    ),
   );
   paths.add('/', ({ exchange, headers }) =>
     exchange.end(200, { ...headers, 'content-type': 'application/json' }, JSON.stringify({ paths: paths.paths() })),
@@ -141,7 +157,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     authenticate,
     authorizer: theAuthorizer,
     delegate: () => delegate,
-    inFlight: new InFlight(options.inFlight),
+    admittance: fairness?.filter ?? new InFlight(options.inFlight),
     metrics,
     audit: options.audit ?? [],
     clock,

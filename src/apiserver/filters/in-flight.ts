@@ -1,8 +1,10 @@
 /**
- * How many requests are worked on at once; beyond that they are turned away at once, so that those let in stay fast.
+ * How many requests are worked on at once; beyond that they are turned away at once, so that those let in stay fast. In use where priority
+ * and fairness is off; where it is on, both limits together are the seats it divides.
  * upstream: apiserver/pkg/server/filters/maxinflight.go (its limits are the defaults).
  */
-import { tooManyRequests } from '#machinery/status';
+import { turnAway, uncounted } from './admittance.ts';
+import type { Admittance, Arrival, Ticket } from './admittance.ts';
 
 export interface InFlightLimits {
   /** Default 400. */
@@ -11,29 +13,35 @@ export interface InFlightLimits {
   writing?: number;
 }
 
-export class InFlight {
-  readonly #reading: number;
-  readonly #writing: number;
+export const defaultLimits = { reading: 400, writing: 200 } as const;
+
+const readVerbs = new Set(['get', 'list', 'watch']);
+
+export class InFlight implements Admittance {
+  readonly #limits: Required<InFlightLimits>;
   reading = 0;
   writing = 0;
 
-  constructor({ reading = 400, writing = 200 }: InFlightLimits = {}) {
-    this.#reading = reading;
-    this.#writing = writing;
+  constructor(limits: InFlightLimits = {}) {
+    this.#limits = { ...defaultLimits, ...limits };
   }
 
-  /** Takes a place; the answer gives it back. Throws TooManyRequests. */
-  enter(readOnly: boolean): () => void {
-    if (readOnly ? this.reading >= this.#reading : this.writing >= this.#writing)
-      throw tooManyRequests('too many requests, please try again later', 1);
-    if (readOnly) this.reading++;
+  enter(arrival: Arrival): Ticket | undefined {
+    const { user, info, longRunning } = arrival;
+    if (longRunning || user.groups.includes('system:masters')) return uncounted;
+    const reads = readVerbs.has(info.verb);
+    if (reads ? this.reading >= this.#limits.reading : this.writing >= this.#limits.writing) return turnAway(arrival, 1);
+    if (reads) this.reading++;
     else this.writing++;
     let left = false;
-    return () => {
-      if (left) return;
-      left = true;
-      if (readOnly) this.reading--;
-      else this.writing--;
+    return {
+      opened: () => undefined,
+      done: () => {
+        if (left) return;
+        left = true;
+        if (reads) this.reading--;
+        else this.writing--;
+      },
     };
   }
 }

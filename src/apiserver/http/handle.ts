@@ -1,5 +1,5 @@
 /**
- * The way of one HTTP request: request info → authentication → audit → flow control → impersonation → authorization → handler → answer.
+ * The way of one HTTP request: request info → authentication → audit → impersonation → flow control → authorization → handler → answer.
  * upstream: apiserver/pkg/server/config.go DefaultBuildHandlerChain.
  */
 import { gzip } from 'node:zlib';
@@ -13,7 +13,7 @@ import type { Authorizer, Credentials, RequestInfo, UserInfo } from '../contract
 import type { AuditEvent, AuditSink } from '../filters/audit.ts';
 import { authorize } from '../filters/authorization.ts';
 import { impersonate } from '../filters/impersonation.ts';
-import type { InFlight } from '../filters/in-flight.ts';
+import type { Admittance, Ticket } from '../filters/admittance.ts';
 import type { RequestMetrics } from '../filters/metrics.ts';
 import type { Answer, RequestBody } from '../handlers/contract.ts';
 import { connect } from '../handlers/connect.ts';
@@ -39,7 +39,7 @@ export interface HttpContext {
   authorizer(): Authorizer;
   /** Takes requests for other servers (aggregated APIs); false: not mine. */
   delegate(): ((request: DelegatedRequest) => Promise<boolean>) | undefined;
-  inFlight: InFlight;
+  admittance: Admittance;
   metrics: RequestMetrics;
   audit: readonly AuditSink[];
   clock: Clock;
@@ -61,7 +61,6 @@ export interface Peer {
   certificate?: Uint8Array;
 }
 
-const readVerbs = new Set(['get', 'list', 'watch', 'head', 'options']);
 const compress = promisify(gzip);
 const webSocketToken = 'base64url.bearer.authorization.k8s.io.';
 
@@ -80,7 +79,7 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
   let info: RequestInfo | undefined;
   let user: UserInfo = nobody;
   let speaker: UserInfo = nobody;
-  let leave: (() => void) | undefined;
+  let ticket: Ticket | undefined;
   let left: (() => void) | undefined;
   let code = 200;
   let failure: Status | undefined;
@@ -115,10 +114,15 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     audit('RequestReceived');
     const longRunning = isLongRunning(info);
     const patience = longRunning ? 0 : patienceOf(query);
-    if (!longRunning && !user.groups.includes('system:masters')) leave = server.inFlight.enter(readVerbs.has(info.verb));
     speaker = await impersonate(server.authorizer(), user, exchange.headers);
     if (speaker !== user)
       for (const name of Object.keys(exchange.headers)) if (name.startsWith('impersonate-')) delete exchange.headers[name];
+    const entered = server.admittance.enter({ exchange, info, user: speaker, query, longRunning, patience, headers });
+    ticket = entered instanceof Promise ? await entered : entered;
+    if (!ticket) {
+      code = 429;
+      return;
+    }
     await authorize(server.authorizer(), speaker, info);
 
     const delegate = server.delegate();
@@ -162,7 +166,7 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     if (answer.type === 'watch') {
       const writer = await watchWriter(answer, form, { now: () => clock.now(), includeObject: query.get('includeObject') ?? 'Metadata' });
       audit('ResponseStarted');
-      await serveWatch(exchange, answer, writer, headers, clock, server.stopping);
+      await serveWatch(exchange, answer, writer, headers, clock, server.stopping, ticket);
       return;
     }
     code = answer.type === 'object' ? answer.code : 200;
@@ -176,7 +180,7 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     if (warnings.length > 0) headers['warning'] = warningHeaders(warnings);
     await fail(exchange, upgrade, status, headers);
   } finally {
-    leave?.();
+    ticket?.done();
     left?.();
     if (info) server.metrics.observe(info, code, (clock.monotonic() - started) / 1000);
     audit('ResponseComplete');

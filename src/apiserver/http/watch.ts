@@ -6,6 +6,7 @@ import type { Clock } from '#machinery/clock';
 import { encodeProtobuf, encodeWatchEvent } from '#machinery/codec';
 import type { KubeObject } from '#machinery/meta';
 import type { CachedObject } from '../contract.ts';
+import type { Ticket } from '../filters/admittance.ts';
 import type { Answer } from '../handlers/contract.ts';
 import type { Exchange } from '../proxy/contract.ts';
 import type { WatchItem } from '../registry/generic/watching.ts';
@@ -127,6 +128,7 @@ export async function serveWatch(
   headers: Record<string, string | string[]>,
   clock: Clock,
   stopping: AbortSignal,
+  ticket?: Ticket,
 ): Promise<void> {
   const { promise: finished, resolve } = Promise.withResolvers<void>();
   // A watch that cannot start throws here, and is answered as any failure.
@@ -148,6 +150,7 @@ export async function serveWatch(
     () => resolve(),
   );
   out = exchange.respond(200, { ...headers, 'content-type': writer.mediaType, 'transfer-encoding': 'chunked' });
+  ticket?.opened();
   const timer = clock.setTimeout(resolve, answer.timeout);
   const stop = (): void => resolve();
   exchange.signal.addEventListener('abort', stop, { once: true });

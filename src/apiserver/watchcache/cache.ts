@@ -59,6 +59,8 @@ export class ResourceCache implements WatchCache {
   /** The revision of the listing; the hub's counts from then on. While it is read anew: up to where the old state goes. */
   #listed = 0;
   #closed = false;
+  /** Bytes; later values count more. */
+  #averageSize = 0;
 
   constructor(prefix: string, decode: Decode, source: Source, options: CacheOptions) {
     this.prefix = prefix;
@@ -72,6 +74,10 @@ export class ResourceCache implements WatchCache {
 
   get revision(): number {
     return this.#backlog ? this.#listed : Math.max(this.#listed, this.#source.revision);
+  }
+
+  get stats(): { count: number; averageSize: number } {
+    return { count: this.#objects.size, averageSize: this.#averageSize };
   }
 
   async waitFor(revision: number): Promise<void> {
@@ -227,6 +233,7 @@ export class ResourceCache implements WatchCache {
 
   /** `known`: what its writer said that it decodes to. */
   #entry({ key, value, modRevision }: KeyValue, known: KubeObject | undefined): CacheEntry | undefined {
+    this.#averageSize += (value.byteLength - this.#averageSize) / (this.#averageSize === 0 ? 1 : 100);
     try {
       const object = this.#settle(withRevision(known ?? this.#decode(value, key), modRevision));
       return new CacheEntry(key, object, modRevision, known && !known.metadata?.resourceVersion ? value : undefined);
