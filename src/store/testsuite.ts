@@ -356,7 +356,8 @@ export function storeSuite(backend: StoreBackend): void {
         assert.deepEqual((await leases.timeToLive(lease.id, true)).keys, [a, b]);
         assert.equal((await leases.keepAlive(lease.id)).ttl, 100);
         const events: StoreEvent[] = [];
-        store.watch({ key: prefix, end: `${prefix}~` }, (batch) => void events.push(...batch.events));
+        const startRevision = (await store.revision()) + 1;
+        store.watch({ key: prefix, end: `${prefix}~`, startRevision }, (batch) => void events.push(...batch.events));
         await store.txn(txn(put(`${prefix}mark`, '')));
         await until(() => events.length > 0, 'the watch');
         const before = await store.revision();

@@ -1,15 +1,8 @@
 /** upstream: etcd server/etcdserver/api/v3rpc/key.go. */
 import type { Operation, TxnRequest } from '../contract.ts';
-import {
-  deleteFromWire,
-  putFromWire,
-  rangeFromWire,
-  rangeResultToWire,
-  resultToWire,
-  txnFromWire,
-  txnResultToWire,
-} from '../etcd/protocol.ts';
+import { deleteFromWire, putFromWire, rangeFromWire, resultToWire, txnFromWire, txnResultToWire } from '../etcd/protocol.ts';
 import { emptyKey, tooManyOperations } from '../mvcc/errors.ts';
+import { RangeAnswer } from './encoding.ts';
 import type { Facade, Handler } from './server.ts';
 
 /** Of one list of a transaction. Ours may take more, etcd's clients know this limit. */
@@ -29,7 +22,7 @@ function check({ compare, success, failure }: TxnRequest): void {
 export const keyValueMethods: Record<string, Handler> = {
   async Range(facade, request) {
     const result = await facade.store.range(rangeFromWire(request));
-    return rangeResultToWire(result, facade.header(result.revision));
+    return new RangeAnswer(result, facade.header(result.revision));
   },
   Put: async (facade, request) => (await single(facade, putFromWire(request) as Operation & { key: string }))['responsePut'],
   DeleteRange: async (facade, request) =>

@@ -1,10 +1,9 @@
 /** upstream: etcd server/etcdserver/api/v3rpc/lease.go. */
-import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { StoreError } from '../contract.ts';
 import { toBytes } from '../etcd/protocol.ts';
 import type { Wire } from '../etcd/protocol.ts';
 import { failureOf } from './server.ts';
-import type { Facade, Handler } from './server.ts';
+import type { Facade, Handler, MessageCall } from './server.ts';
 
 const header = async (facade: Facade): Promise<Wire> => facade.header(await facade.store.revision());
 const gone = (error: unknown): boolean => error instanceof StoreError && error.code === 'lease-not-found';
@@ -40,7 +39,7 @@ export const leaseMethods: Record<string, Handler> = {
   },
 };
 
-export function serveKeepAlive(facade: Facade, call: ServerDuplexStream<Wire, Wire>): void {
+export function serveKeepAlive(facade: Facade, call: MessageCall): void {
   let last: Promise<unknown> = Promise.resolve();
   const answer = async (ID: number): Promise<void> => {
     let ttl = 0;
@@ -49,10 +48,10 @@ export function serveKeepAlive(facade: Facade, call: ServerDuplexStream<Wire, Wi
     } catch (error) {
       if (!gone(error)) throw error;
     }
-    call.write({ header: await header(facade), ID, TTL: ttl });
+    call.send({ header: await header(facade), ID, TTL: ttl });
   };
-  call.on('data', ({ ID = 0 }: Wire) => {
-    last = last.then(() => answer(ID)).catch((error: unknown) => call.emit('error', failureOf(error)));
+  call.onMessage(({ ID = 0 }) => {
+    last = last.then(() => answer(ID)).catch((error: unknown) => call.fail(failureOf(error)));
   });
-  call.on('end', () => void last.then(() => call.end()));
+  call.onEnd(() => void last.then(() => call.end()));
 }

@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { keyValueToWire, toBytes } from '../etcd/protocol.ts';
 import { grpcCode } from '../etcd/failures.ts';
 import { Refusal } from './server.ts';
-import type { Facade, Handler } from './server.ts';
+import type { Facade, Handler, MessageCall } from './server.ts';
 
 /** The etcd whose API this is: clients derive from it what they may use (watch progress requests need 3.4.31). */
 const version = '3.6.6';
@@ -80,3 +80,8 @@ export const maintenanceMethods: Record<string, Record<string, Handler>> = {
     Authenticate: () => Promise.reject(new Refusal(grpcCode.failedPrecondition, 'etcdserver: authentication is not enabled')),
   },
 };
+
+/** A snapshot in etcd's own format. upstream: etcd server/etcdserver/api/v3rpc/maintenance.go Snapshot. */
+export function serveSnapshot(_facade: Facade, call: MessageCall): void {
+  call.fail({ code: grpcCode.unimplemented, details: 'coxswain: use "coxswain snapshot save"' });
+}

@@ -1,30 +1,17 @@
-import { readFileSync } from 'node:fs';
-import type {
-  handleBidiStreamingCall,
-  handleUnaryCall,
-  Server,
-  ServerCredentials,
-  ServerDuplexStream,
-  ServiceDefinition,
-  UntypedServiceImplementation,
-} from '@grpc/grpc-js';
 import type { Store } from '../contract.ts';
 import { codec, services } from '../etcd/protocol.ts';
 import type { Method, Wire } from '../etcd/protocol.ts';
 import { tooLarge } from '../mvcc/errors.ts';
 import { toGrpc } from '../etcd/failures.ts';
+import { encodeAnswer, RangeAnswer } from './encoding.ts';
+import { grpcServer } from './grpc.ts';
+import type { Failure, GrpcServer, ServerTls, Service, StreamCall } from './grpc.ts';
 import { keyValueMethods } from './kv.ts';
 import { leaseMethods, serveKeepAlive } from './lease.ts';
-import { maintenanceMethods } from './maintenance.ts';
+import { maintenanceMethods, serveSnapshot } from './maintenance.ts';
 import { serveWatch } from './watch.ts';
 
-/** PEM files. */
-export interface ServerTls {
-  certificate: string;
-  key: string;
-  /** Clients must show a certificate of this authority. */
-  clientCa?: string;
-}
+export type { ServerTls } from './grpc.ts';
 
 export interface EtcdServerOptions {
   store: Store;
@@ -54,7 +41,7 @@ export interface Facade {
 }
 
 /** Answers one call. Rejects with StoreError, or with gRPC's code and details. */
-export type Handler = (facade: Facade, request: Wire) => Promise<Wire>;
+export type Handler = (facade: Facade, request: Wire) => Promise<Wire | RangeAnswer>;
 
 export async function etcdServer({
   store,
@@ -63,12 +50,6 @@ export async function etcdServer({
   advertise,
   maxRequestBytes = 1.5 * 1024 * 1024,
 }: EtcdServerOptions): Promise<EtcdServer> {
-  const grpc = await import('@grpc/grpc-js');
-  const server: Server = new grpc.Server({
-    // As etcd: the request's own limit is looked at when it has come in, with etcd's text.
-    'grpc.max_receive_message_length': maxRequestBytes + 512 * 1024,
-    'grpc.max_send_message_length': -1,
-  });
   const memberId = 0xc0c5;
   const facade: Facade = {
     store,
@@ -81,61 +62,64 @@ export async function etcdServer({
     Lease: leaseMethods,
     ...maintenanceMethods,
   };
-  const streams: Record<string, (facade: Facade, call: ServerDuplexStream<Wire, Wire>) => void> = {
+  const streams: Record<string, (facade: Facade, call: MessageCall) => void> = {
     Watch: serveWatch,
     LeaseKeepAlive: serveKeepAlive,
+    Snapshot: serveSnapshot,
   };
-
-  for (const [service, methods] of Object.entries(services)) {
-    const definition: Record<string, ServiceDefinition[string]> = {};
-    const implementation: UntypedServiceImplementation = {};
+  const paths = new Map<string, Service>();
+  for (const [service, methods] of Object.entries(services))
     for (const [name, method] of Object.entries(methods)) {
       const handler = unary[service]?.[name];
       const stream = streams[name];
-      if (!handler && !stream) continue;
-      definition[name] = definitionOf(method);
-      const answer: handleUnaryCall<Wire, Wire> = ({ request }, callback) => {
-        const refused = (sizes.get(request) ?? 0) > maxRequestBytes;
-        (refused ? Promise.reject(tooLarge()) : handler!(facade, request)).then(
-          (value) => callback(null, value),
-          (error: unknown) => callback(failureOf(error)),
-        );
-      };
-      const serve: handleBidiStreamingCall<Wire, Wire> = (call) => stream!(facade, call);
-      implementation[name] = stream ? serve : answer;
+      if (handler)
+        paths.set(method.path, {
+          async answer(message) {
+            if (message.length > maxRequestBytes) throw tooLarge();
+            return encodeAnswer(method.response, await handler(facade, codec.decode(method.request, message)));
+          },
+          failure: failureOf,
+        });
+      else if (stream) paths.set(method.path, { serve: (call) => stream(facade, messagesOf(method, call)) });
     }
-    server.addService(definition, implementation);
-  }
-
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(address, credentials(grpc.ServerCredentials, tls), (error, bound) => (error ? reject(error) : resolve(bound)));
-  });
+  // As etcd: the request's own limit is looked at when it has come in, with etcd's text.
+  const server: GrpcServer = await grpcServer({ address, tls, services: paths, maxMessage: maxRequestBytes + 512 * 1024 });
   let closing: Promise<void> | undefined;
-  const close = (): Promise<void> =>
-    (closing ??= new Promise((resolve) => {
-      // Watches would keep a graceful shutdown waiting for ever: who watches comes back to another server.
-      server.forceShutdown();
-      resolve();
-    }));
-  return { port, close, [Symbol.asyncDispose]: close };
+  const close = (): Promise<void> => (closing ??= server.close());
+  return { port: server.port, close, [Symbol.asyncDispose]: close };
 }
 
-/** How long each request was, for the limit. */
-const sizes = new WeakMap<Wire, number>();
+/** A call whose messages are decoded. */
+export interface MessageCall {
+  readonly waiting: number;
+  onMessage(take: (message: Wire) => void): void;
+  onEnd(run: () => void): void;
+  onClose(run: () => void): void;
+  send(message: Wire): void;
+  /** A message that is encoded already. */
+  sendBytes(message: Uint8Array): void;
+  end(): void;
+  fail(failure: Failure): void;
+}
 
-function definitionOf(method: Method): ServiceDefinition[string] {
+function messagesOf(method: Method, call: StreamCall): MessageCall {
   return {
-    path: method.path,
-    requestStream: method.requestStream,
-    responseStream: method.responseStream,
-    requestSerialize: (message: Wire) => codec.encode(method.request, message),
-    requestDeserialize: (bytes: Buffer) => {
-      const message: Wire = codec.decode(method.request, bytes);
-      sizes.set(message, bytes.length);
-      return message;
+    get waiting() {
+      return call.waiting;
     },
-    responseSerialize: (message: Wire) => codec.encode(method.response, message),
-    responseDeserialize: (bytes: Buffer) => codec.decode(method.response, bytes),
+    onMessage(take) {
+      call.onMessage = (bytes) => take(codec.decode(method.request, bytes));
+    },
+    onEnd(run) {
+      call.onEnd = run;
+    },
+    onClose(run) {
+      call.onClose = run;
+    },
+    send: (message) => call.send(codec.encode(method.response, message)),
+    sendBytes: (message) => call.send(message),
+    end: () => call.end(),
+    fail: (failure) => call.fail(failure),
   };
 }
 
@@ -150,9 +134,3 @@ export class Refusal extends Error {
 
 export const failureOf = (error: unknown): { code: number; details: string } =>
   error instanceof Refusal ? { code: error.code, details: error.message } : toGrpc(error);
-
-function credentials(make: typeof ServerCredentials, tls: ServerTls | 'insecure'): ServerCredentials {
-  if (tls === 'insecure') return make.createInsecure();
-  const pair = { cert_chain: readFileSync(tls.certificate), private_key: readFileSync(tls.key) };
-  return make.createSsl(tls.clientCa ? readFileSync(tls.clientCa) : null, [pair], tls.clientCa !== undefined);
-}

@@ -3,13 +3,14 @@
  * Invariant: what a stream is sent for one watch is in order of revision; a progress answer for the whole stream (id -1) is sent only
  * when every watch of it has been sent everything up to its revision.
  */
-import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { StoreError } from '../contract.ts';
-import type { Watch, WatchBatch, WatchRequest } from '../contract.ts';
-import { keyValueToWire, toKey } from '../etcd/protocol.ts';
+import type { StoreEvent, Watch, WatchBatch, WatchRequest } from '../contract.ts';
+import { toKey } from '../etcd/protocol.ts';
 import type { Wire } from '../etcd/protocol.ts';
 import { grpcCode } from '../etcd/failures.ts';
-import type { Facade } from './server.ts';
+import { encodeEvents } from './encoding.ts';
+import { failureOf } from './server.ts';
+import type { Facade, MessageCall } from './server.ts';
 
 /** Bytes that may wait for a client before its stream is cut. */
 const slowLimit = 64 * 1024 * 1024;
@@ -21,42 +22,39 @@ interface Entry {
   fragment: boolean;
 }
 
-export function serveWatch(facade: Facade, call: ServerDuplexStream<Wire, Wire>): void {
+export function serveWatch(facade: Facade, call: MessageCall): void {
   new WatchStream(facade, call).serve();
 }
 
 class WatchStream {
   readonly #facade: Facade;
-  readonly #call: ServerDuplexStream<Wire, Wire>;
+  readonly #call: MessageCall;
   readonly #watches = new Map<number, Entry>();
   /** Progress that was asked for: the watches that have not reached it yet. */
   #asked: { waiting: Set<number>; revision: number }[] = [];
   #nextId = 0;
-  #waiting = 0;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(facade: Facade, call: ServerDuplexStream<Wire, Wire>) {
+  constructor(facade: Facade, call: MessageCall) {
     this.#facade = facade;
     this.#call = call;
   }
 
   serve(): void {
     const call = this.#call;
-    call.on('data', (request: Wire) => {
+    call.onMessage((request) => {
       // In order: a cancel must not overtake the create it is for.
-      this.#last = this.#last.then(() => this.#request(request)).catch((error: unknown) => void call.destroy(error as Error));
+      this.#last = this.#last.then(() => this.#request(request)).catch((error: unknown) => call.fail(failureOf(error)));
     });
     const end = (): void => {
       for (const { watch } of this.#watches.values()) watch.cancel();
       this.#watches.clear();
     };
-    call.on('end', () => {
+    call.onEnd(() => {
       end();
       call.end();
     });
-    call.on('cancelled', end);
-    call.on('error', end);
-    call.on('close', end);
+    call.onClose(end);
   }
 
   async #request({ createRequest, cancelRequest, progressRequest }: Wire): Promise<void> {
@@ -130,28 +128,23 @@ class WatchStream {
       if (!this.#reached(id, revision)) this.#send({ header: this.#facade.header(revision), watchId: id });
       return;
     }
-    const wires = events.map((event) => ({
-      type: event.type === 'delete' ? 'DELETE' : 'PUT',
-      kv: keyValueToWire(event.keyValue),
-      ...(event.previous && { prevKv: keyValueToWire(event.previous) }),
-    }));
-    const message = (part: Wire[], more: boolean): void =>
-      this.#send({ header: this.#facade.header(revision), watchId: id, events: part, ...(more && { fragment: true }) });
-    if (!entry.fragment) return message(wires, false);
-    let part: Wire[] = [];
+    const message = (part: readonly StoreEvent[], more: boolean): void => {
+      this.#call.sendBytes(encodeEvents(this.#facade.header(revision), id, part, more));
+      this.#cutSlow();
+    };
+    if (!entry.fragment) return message(events, false);
+    let start = 0;
     let size = 0;
-    for (const [index, wire] of wires.entries()) {
-      const { keyValue, previous } = events[index]!;
+    for (const [index, { keyValue, previous }] of events.entries()) {
       const bytes = keyValue.key.length + keyValue.value.length + (previous?.value.length ?? 0) + 64;
-      if (part.length > 0 && size + bytes > fragmentSize) {
-        message(part, true);
-        part = [];
+      if (index > start && size + bytes > fragmentSize) {
+        message(events.slice(start, index), true);
+        start = index;
         size = 0;
       }
-      part.push(wire);
       size += bytes;
     }
-    message(part, false);
+    message(start === 0 ? events : events.slice(start), false);
   }
 
   /** A watch is where someone asked for; true where someone had. */
@@ -168,13 +161,12 @@ class WatchStream {
   }
 
   #send(message: Wire): void {
-    const call = this.#call;
-    if (call.destroyed || call.writableEnded) return;
-    const events = (message['events'] ?? []) as { kv: { value: Uint8Array } }[];
-    const size = events.reduce((sum, { kv }) => sum + kv.value.length + 128, 64);
-    this.#waiting += size;
-    call.write(message, () => (this.#waiting -= size));
-    if (this.#waiting > slowLimit)
-      call.emit('error', { code: grpcCode.resourceExhausted, details: 'etcdserver: the watch stream is read too slowly' });
+    this.#call.send(message);
+    this.#cutSlow();
+  }
+
+  #cutSlow(): void {
+    if (this.#call.waiting > slowLimit)
+      this.#call.fail({ code: grpcCode.resourceExhausted, details: 'etcdserver: the watch stream is read too slowly' });
   }
 }

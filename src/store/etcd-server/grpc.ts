@@ -1,0 +1,213 @@
+/**
+ * A gRPC server, as small as etcd's API needs it: five bytes before each message, the outcome in trailers, on our own HTTP/2
+ * (http2/connection.ts). grpc-js and node:http2 do the same for several times the work that the store behind it has with a call.
+ * upstream: grpc doc/PROTOCOL-HTTP2.md.
+ */
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { grpcCode } from '../etcd/failures.ts';
+import { Http2Connection } from './http2/connection.ts';
+import type { Http2Stream, StreamHandler } from './http2/connection.ts';
+import { field } from './http2/frames.ts';
+
+/** PEM files. */
+export interface ServerTls {
+  certificate: string;
+  key: string;
+  /** Clients must show a certificate of this authority. */
+  clientCa?: string;
+}
+
+/** How a call ended that did not succeed. */
+export interface Failure {
+  code: number;
+  details: string;
+}
+
+/** A call of which more than one message may come or go. */
+export interface StreamCall {
+  /** Bytes that were sent and that the client has not taken. */
+  readonly waiting: number;
+  /** Called for each message, in order. Set at once. */
+  onMessage: (message: Buffer) => void;
+  /** The client will send nothing more. */
+  onEnd: () => void;
+  /** The call is over, however it ended. */
+  onClose: () => void;
+  send(message: Uint8Array): void;
+  end(): void;
+  fail(failure: Failure): void;
+}
+
+/** One message, one answer. */
+export interface UnaryService {
+  answer(message: Buffer): Promise<Uint8Array>;
+  /** What a client is told of a failed answer. */
+  failure(error: unknown): Failure;
+}
+
+export interface StreamService {
+  serve(call: StreamCall): void;
+}
+
+export type Service = UnaryService | StreamService;
+
+export interface GrpcServerOptions {
+  /** "127.0.0.1:2379"; "unix:///path". */
+  address: string;
+  tls: ServerTls | 'insecure';
+  /** Path → what answers it. */
+  services: ReadonlyMap<string, Service>;
+  /** Bytes of one message. */
+  maxMessage: number;
+}
+
+export interface GrpcServer {
+  /** 0 for unix sockets. */
+  port: number;
+  /** Ends all calls. */
+  close(): Promise<void>;
+}
+
+export async function grpcServer({ address, tls, services, maxMessage }: GrpcServerOptions): Promise<GrpcServer> {
+  const connections = new Set<Http2Connection>();
+  const accept = (socket: Socket): void => {
+    const connection = new Http2Connection(socket, (stream, path) => {
+      const call = new Call(stream, maxMessage);
+      stream.handler = call;
+      const service = services.get(path);
+      if (!service) call.fail({ code: grpcCode.unimplemented, details: `unknown method ${path}` });
+      else if ('serve' in service) service.serve(call);
+      else call.answer(service);
+    });
+    connections.add(connection);
+    socket.once('close', () => connections.delete(connection));
+  };
+  const server = listenerOf(tls, accept);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    const path = /^unix:(?:\/\/)?(.*)$/.exec(address)?.[1];
+    if (path !== undefined) return void server.listen(path, resolve);
+    const [, host = '127.0.0.1', port = '0'] = /^\[?(.*?)\]?:(\d+)$/.exec(address) ?? [];
+    server.listen(Number(port), host, resolve);
+  });
+  const bound = server.address() as AddressInfo | string | null;
+  return {
+    port: bound === null || typeof bound === 'string' ? 0 : bound.port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        // Watches would keep a graceful end waiting for ever: who watches comes back to another server.
+        for (const connection of connections) connection.destroy();
+      }),
+  };
+}
+
+function listenerOf(tls: ServerTls | 'insecure', accept: (socket: Socket) => void): Server {
+  if (tls === 'insecure') return createServer(accept);
+  const server = createTlsServer(
+    {
+      cert: readFileSync(tls.certificate),
+      key: readFileSync(tls.key),
+      ALPNProtocols: ['h2'],
+      minVersion: 'TLSv1.2',
+      ...(tls.clientCa && { ca: readFileSync(tls.clientCa), requestCert: true, rejectUnauthorized: true }),
+    },
+    accept,
+  );
+  // Strangers, and who speaks no TLS.
+  server.on('tlsClientError', () => undefined);
+  return server;
+}
+
+/** Places in HPACK's static table. */
+const indexed = { ok: Buffer.from([0x88]), contentType: 31 };
+const begin = Buffer.concat([indexed.ok, field(indexed.contentType, 'application/grpc')]);
+const succeeded = field('grpc-status', '0');
+const prefix = 5;
+const nothing = (): void => undefined;
+
+class Call implements StreamCall, StreamHandler {
+  onMessage: (message: Buffer) => void = nothing;
+  onEnd = nothing;
+  onClose = nothing;
+  readonly #stream: Http2Stream;
+  readonly #maxMessage: number;
+  #received: Buffer[] = [];
+  #size = 0;
+  #wanted = prefix;
+  #begun = false;
+
+  constructor(stream: Http2Stream, maxMessage: number) {
+    this.#stream = stream;
+    this.#maxMessage = maxMessage;
+  }
+
+  get waiting(): number {
+    return this.#stream.queued;
+  }
+
+  answer({ answer, failure }: UnaryService): void {
+    this.onMessage = (message) => {
+      answer(message).then(
+        (bytes) => {
+          this.send(bytes);
+          this.end();
+        },
+        (error: unknown) => this.fail(failure(error)),
+      );
+    };
+  }
+
+  send(message: Uint8Array): void {
+    this.#begin();
+    const framed = Buffer.allocUnsafe(prefix + message.length);
+    framed[0] = 0;
+    framed.writeUInt32BE(message.length, 1);
+    framed.set(message, prefix);
+    this.#stream.data(framed);
+  }
+
+  end(): void {
+    this.#begin();
+    this.#stream.end(succeeded);
+  }
+
+  fail({ code, details }: Failure): void {
+    const outcome = [field('grpc-status', String(code)), field('grpc-message', encodeURIComponent(details))];
+    this.#stream.end(Buffer.concat(this.#begun ? outcome : [begin, ...outcome]));
+  }
+
+  onData(chunk: Buffer): void {
+    this.#received.push(chunk);
+    this.#size += chunk.length;
+    if (this.#size < this.#wanted) return;
+    let bytes = this.#received.length === 1 ? chunk : Buffer.concat(this.#received);
+    this.#wanted = prefix;
+    while (bytes.length >= prefix) {
+      const length = bytes.readUInt32BE(1);
+      if (length > this.#maxMessage)
+        return this.fail({
+          code: grpcCode.resourceExhausted,
+          details: `grpc: received message larger than max (${length} vs. ${this.#maxMessage})`,
+        });
+      if (bytes[0] !== 0) return this.fail({ code: grpcCode.unimplemented, details: 'compressed messages are not understood' });
+      if (bytes.length < prefix + length) {
+        this.#wanted = prefix + length;
+        break;
+      }
+      this.onMessage(bytes.subarray(prefix, prefix + length));
+      bytes = bytes.subarray(prefix + length);
+    }
+    this.#received = bytes.length > 0 ? [bytes] : [];
+    this.#size = bytes.length;
+  }
+
+  #begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.#stream.headers(begin);
+  }
+}

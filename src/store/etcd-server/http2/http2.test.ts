@@ -1,0 +1,102 @@
+/** Our HTTP/2 against the RFC's examples and against node's client. */
+import assert from 'node:assert/strict';
+import { connect } from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
+import { connect as connectSocket } from 'node:net';
+import { test } from 'node:test';
+import { grpcServer } from '../grpc.ts';
+import type { Service } from '../grpc.ts';
+import { HeaderDecoder, huffman } from './hpack.ts';
+
+test('header blocks are read as RFC 7541, C.4 has them: three on one connection', () => {
+  const decoder = new HeaderDecoder();
+  const request = (scheme: string, path: string): [string, string][] => [
+    [':method', 'GET'],
+    [':scheme', scheme],
+    [':path', path],
+    [':authority', 'www.example.com'],
+  ];
+  const table: [block: string, fields: [string, string][]][] = [
+    ['828684418cf1e3c2e5f23a6ba0ab90f4ff', request('http', '/')],
+    ['828684be5886a8eb10649cbf', [...request('http', '/'), ['cache-control', 'no-cache']]],
+    ['828785bf408825a849e95ba97d7f8925a849e95bb8e8b4bf', [...request('https', '/index.html'), ['custom-key', 'custom-value']]],
+  ];
+  for (const [block, fields] of table) assert.deepEqual(decoder.decode(Buffer.from(block, 'hex')), fields);
+});
+
+test('damaged header blocks are refused', () => {
+  for (const block of ['be', '41', '418c', '3fe2ff03', 'ffffffffffff'])
+    assert.throws(() => new HeaderDecoder().decode(Buffer.from(block, 'hex')), RangeError, block);
+  assert.throws(() => huffman(Buffer.from('f1e3c2e5f23a6ba0ab90f400', 'hex')), RangeError);
+});
+
+const framed = (message: Buffer): Buffer => {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
+};
+
+function ask(session: ClientHttp2Session, path: string, message: Buffer): Promise<{ body: Buffer; status: unknown; text: unknown }> {
+  return new Promise((resolve, reject) => {
+    const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' });
+    const parts: Buffer[] = [];
+    let outcome: Record<string, unknown> = {};
+    stream.on('response', (headers) => (outcome = { ...outcome, ...headers }));
+    stream.on('trailers', (headers) => (outcome = { ...outcome, ...headers }));
+    stream.on('data', (chunk: Buffer) => parts.push(chunk));
+    stream.on('error', reject);
+    stream.on('end', () =>
+      resolve({ body: Buffer.concat(parts).subarray(5), status: outcome['grpc-status'], text: outcome['grpc-message'] }),
+    );
+    stream.end(framed(message));
+  });
+}
+
+const services = new Map<string, Service>([
+  ['/echo', { answer: (message) => Promise.resolve(Buffer.from(message)), failure: () => ({ code: 2, details: '' }) }],
+  [
+    '/fail',
+    { answer: () => Promise.reject(new Error('no')), failure: (error) => ({ code: 9, details: `100 % ${(error as Error).message}` }) },
+  ],
+]);
+
+test('many calls at once over small windows: every answer is whole', async () => {
+  const server = await grpcServer({ address: '127.0.0.1:0', tls: 'insecure', services, maxMessage: 10_000_000 });
+  const session = connect(`http://127.0.0.1:${server.port}`, { settings: { initialWindowSize: 1000, maxFrameSize: 16_384 } });
+  try {
+    await Promise.all(
+      Array.from({ length: 30 }, async (_, index) => {
+        const message = Buffer.alloc(index * 12_345, index);
+        const { body, status } = await ask(session, '/echo', message);
+        assert.equal(status, '0');
+        assert(body.equals(message), `answer ${index}`);
+      }),
+    );
+    const failed = await ask(session, '/fail', Buffer.alloc(0));
+    assert.deepEqual([failed.status, failed.text], ['9', '100%20%25%20no']);
+    assert.equal((await ask(session, '/nothing', Buffer.alloc(0))).status, '12');
+    const { status } = await ask(session, '/echo', Buffer.alloc(10_000_001));
+    assert.equal(status, '8');
+  } finally {
+    session.destroy();
+    await server.close();
+  }
+});
+
+test('who speaks no HTTP/2 is let go', async () => {
+  const server = await grpcServer({ address: '127.0.0.1:0', tls: 'insecure', services, maxMessage: 1000 });
+  try {
+    for (const bytes of [
+      'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n',
+      'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\x00\x00\x00\x00\x00\x01',
+    ])
+      await new Promise<void>((resolve) => {
+        const socket = connectSocket(server.port, '127.0.0.1', () => socket.end(bytes, 'latin1'));
+        socket.on('data', () => undefined);
+        socket.on('error', () => undefined);
+        socket.on('close', () => resolve());
+      });
+  } finally {
+    await server.close();
+  }
+});
