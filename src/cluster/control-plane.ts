@@ -9,9 +9,7 @@ import { ensureAddOns, maintainDnsEndpoints } from './add-ons.ts';
 import { startApiServer } from './api-server.ts';
 import type { ClusterCertificates } from './certificates.ts';
 import type { ClusterConfig } from './config.ts';
-import { startControllerManager } from './controller-manager.ts';
 import { clusterFlow } from './flow.ts';
-import { startScheduler } from './scheduler.ts';
 import { clusterSecurity } from './security.ts';
 
 export interface ControlPlaneOptions {
@@ -62,6 +60,8 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
       held.add(() => informers.stop());
       const following = flow.follow(informers);
       held.add(() => following[Symbol.dispose]());
+      // Loaded when the API answers already: no request needs them.
+      const { startControllerManager } = await import('./controller-manager.ts');
       const running = await startControllerManager(
         {
           clientFor: (name) =>
@@ -91,6 +91,7 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
         const endpoints = maintainDnsEndpoints(own, informers, controllerLog);
         held.add(() => endpoints[Symbol.dispose]());
       }
+      const { startScheduler } = await import('./scheduler.ts');
       const scheduler = await startScheduler(
         {
           client: server.clientFor({ name: 'system:kube-scheduler', groups: ['system:authenticated'] }, 'kube-scheduler'),

@@ -13,6 +13,7 @@ export type { UpOptions, UpResult } from './up.ts';
 export { down, existingCluster, listClusters } from './down.ts';
 export { findKubectl } from './kubectl.ts';
 export { requirements, whySimulated } from './requirements.ts';
+export { bundle } from './program.ts';
 export { pathsOf } from './paths.ts';
 export type { RunningCluster, StartClusterOptions };
 

@@ -14,7 +14,6 @@ import type { ClusterCertificates } from './certificates.ts';
 import { machineAddress, machineName, readConfig } from './config.ts';
 import type { ClusterConfig } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
-import { startMachine } from './machine.ts';
 import { pathsOf } from './paths.ts';
 import type { ClusterPaths } from './paths.ts';
 import { serviceAddress } from './up.ts';
@@ -24,7 +23,12 @@ const securePort = 6443;
 const listenerDescriptor = 3;
 const reportDescriptor = 4;
 
+/** Looked at before anything opens a file of that number. */
+const reporting = isOpen(reportDescriptor);
+const listening = isOpen(listenerDescriptor);
+
 function report(message: MachineReport): void {
+  if (!reporting) return;
   try {
     writeSync(reportDescriptor, `${JSON.stringify(message)}\n`);
   } catch {
@@ -32,13 +36,13 @@ function report(message: MachineReport): void {
   }
 }
 
-const isOpen = (descriptor: number): boolean => {
+function isOpen(descriptor: number): boolean {
   try {
     return fstatSync(descriptor).isSocket();
   } catch {
     return false;
   }
-};
+}
 
 export async function runMachine(clusterName: string, index: number, options: { images: string[] }): Promise<void> {
   const paths = pathsOf(clusterName);
@@ -80,6 +84,7 @@ export async function runMachine(clusterName: string, index: number, options: { 
         : overNetwork(config, certificates, nodeCertificates.client, held);
     if (config.machines > 0) {
       const here = config.runtime === 'containerd' ? [index] : Array.from({ length: config.machines }, (_, at) => at + 1);
+      const { startMachine } = await import('./machine.ts');
       const machines = await Promise.all(
         here.map((at) =>
           startMachine(
@@ -104,11 +109,7 @@ export async function runMachine(clusterName: string, index: number, options: { 
       step: config.machines === 0 ? 'Control plane' : config.runtime === 'containerd' ? `${name} is Ready` : 'Simulated machines are Ready',
     });
     report({ ready: 'machine' });
-    try {
-      closeSync(reportDescriptor);
-    } catch {
-      // Not given one.
-    }
+    if (reporting) closeSync(reportDescriptor);
     await stopped;
   } catch (error) {
     log.error('Cannot start', { error });
@@ -144,7 +145,7 @@ async function startFirst(
   );
   held.add(() => controlPlane.stop());
   const { server } = controlPlane;
-  await server.listen(isOpen(listenerDescriptor) ? { fd: listenerDescriptor } : { host: '127.0.0.1', port: config.port });
+  await server.listen(listening ? { fd: listenerDescriptor } : { host: '127.0.0.1', port: config.port });
   if (sandboxed) await server.listen({ host: address, port: securePort });
   await server.ready;
   report({ step: 'API server' });

@@ -14,6 +14,7 @@ import type { ClusterConfig } from './config.ts';
 import { kubeconfigText, mergeKubeconfig } from './kubeconfig.ts';
 import { pathsOf } from './paths.ts';
 import type { ClusterPaths } from './paths.ts';
+import { programFor } from './program.ts';
 import { endProcess, recordProcess, runningProcess } from './processes.ts';
 import { requirements, whySimulated } from './requirements.ts';
 import { createSandbox, freeNetwork, removeSandbox, spawnInMachine } from './sandbox.ts';
@@ -94,6 +95,7 @@ export async function up(options: UpOptions): Promise<UpResult> {
       { mode: 0o600 },
     );
 
+    const program = await programFor(process.argv[1]!);
     const deadline = clock.monotonic() + options.timeoutSeconds * 1000;
     const processes = config.runtime === 'containerd' ? Math.max(1, config.machines) : 1;
     const reports: Promise<void>[] = [];
@@ -101,7 +103,7 @@ export async function up(options: UpOptions): Promise<UpResult> {
       // A machine whose process outlived the first one's finds its way back by itself.
       if (runningProcess(paths, machineName(index)) !== undefined) continue;
       undo.add(() => endProcess(paths, machineName(index), clock, 5000));
-      reports.push(launch(paths, config, index, index === 1 ? listener : undefined, options, deadline));
+      reports.push(launch(program, paths, config, index, index === 1 ? listener : undefined, options, deadline));
     }
     listener.close();
     // The first machine's process reports the API first, then itself; the others only themselves.
@@ -186,6 +188,7 @@ function listen(config: ClusterConfig): Promise<Server> {
 
 /** Starts one machine's process and resolves when it has reported what is waited for. */
 function launch(
+  program: string,
   paths: ClusterPaths,
   config: ClusterConfig,
   index: number,
@@ -199,7 +202,7 @@ function launch(
   const parameters = [
     '--no-warnings',
     ...process.execArgv.filter((flag) => flag !== '--no-warnings'),
-    process.argv[1]!,
+    program,
     'machine',
     config.name,
     String(index),
