@@ -38,6 +38,15 @@ const loopbackOnly: Authorizer = ({ user }) =>
   user === loopbackUser ? { verdict: 'allow', reason: '' } : { verdict: 'no-opinion', reason: 'the authorizer is not made yet' };
 
 const fiveMinutes = 5 * 60_000;
+/** Upstream's names for what is one step here: bootstrap objects are there. upstream: pkg/controlplane, pkg/registry/rbac/rest. */
+const bootstrapParts = [
+  'start-system-namespaces-controller',
+  'start-cluster-authentication-info-controller',
+  'rbac/bootstrap-roles',
+  'scheduling/bootstrap-system-priority-classes',
+  'priority-and-fairness-config-producer',
+  'bootstrap-controller',
+];
 /** Watches without a timeout of their own end after 30 to 60 minutes, not all at once. upstream: MinRequestTimeout. */
 const minWatch = 30 * 60_000;
 
@@ -48,6 +57,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const table = new ResourceTable();
   const paths = new PathTable();
   const health = new Health();
+  health.add({ name: 'ping', check: () => undefined });
+  health.add({ name: 'log', check: () => undefined });
+  health.add({ name: 'etcd', check: () => store.revision().then(() => undefined) });
+  health.add({ name: 'etcd-readiness', endpoints: ['readyz'], check: () => store.revision().then(() => undefined) });
   const metrics = new RequestMetrics();
 
   let authorizer: Authorizer | undefined;
@@ -142,10 +155,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     },
   );
   ready.catch(() => undefined);
-  health.add({ name: 'ping', check: () => undefined });
-  health.add({ name: 'log', check: () => undefined });
-  health.add({ name: 'etcd', check: () => store.revision().then(() => undefined) });
-  health.add({ name: 'poststarthook/bootstrap', check: () => (booted === true ? undefined : booted ? booted.message : 'not finished') });
+  const bootstrapped = (): string | undefined => (booted === true ? undefined : booted ? booted.message : 'not finished');
+  for (const part of bootstrapParts) health.add({ name: `poststarthook/${part}`, check: bootstrapped });
   health.add({ name: 'shutdown', endpoints: ['readyz'], check: () => (stopping.signal.aborted ? 'process is shutting down' : undefined) });
 
   disposables.add(compactPeriodically({ store, clock, log, period: options.compactionPeriod ?? fiveMinutes }));

@@ -75,6 +75,19 @@ export async function startApiServer(settings: ApiServerSettings, context: Conte
     extensions: [
       ...(settings.extensions ?? []),
       customResources(),
+      // Before the roles are known, everybody but system:masters would be refused.
+      ({ health }) => {
+        let synced = false;
+        authorization.ready.then(
+          () => (synced = true),
+          () => undefined,
+        );
+        health.add({
+          name: 'informer-sync',
+          endpoints: ['readyz'],
+          check: () => (synced ? undefined : '1 informers not started yet: [rbac]'),
+        });
+      },
       aggregator(security.frontProxyClient ? { frontProxy: security.frontProxyClient } : {}),
       ({ paths }) => {
         for (const document of openIdDocuments(serviceAccounts, `${advertise.address}:${advertise.port}`))

@@ -15,7 +15,7 @@ type AnyRole = ClusterRole & Role;
 type AnyBinding = ClusterRoleBinding & RoleBinding;
 
 /** What an object on disk must become, undefined where it is fine; 'replace' where it must be made anew (a roleRef cannot change). */
-function corrected(wanted: Entry, found: KubeObject): KubeObject | 'replace' | undefined {
+export function corrected(wanted: Entry, found: KubeObject): KubeObject | 'replace' | undefined {
   if (wanted.kind.group === rbacGroup) return correctedRbac(wanted, found);
   if (wanted.kind === FlowSchema || wanted.kind === PriorityLevelConfiguration) {
     if (found.metadata?.annotations?.[autoUpdateSpec] !== 'true') return undefined;

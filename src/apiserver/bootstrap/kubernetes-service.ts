@@ -112,15 +112,19 @@ async function createOrGet<T extends KubeObject>(client: Client, { kind, object 
   });
 }
 
+/** Whether a part of the Service says what this server would make it say. What is not about endpoints only has to be there. */
+export function pointsAsWanted({ kind, object }: Entry, found: KubeObject): boolean {
+  const fields = kind === Endpoints ? ['subsets'] : kind === EndpointSlice ? ['addressType', 'endpoints', 'ports'] : [];
+  return fields.every((field) => equal((found as Record<string, unknown>)[field], (object as Record<string, unknown>)[field]));
+}
+
 /** On a data directory that is not new: makes what is missing and points the endpoints at this server. */
 export async function ensureKubernetesService(client: Client, options: KubernetesServiceOptions, clock: Clock): Promise<void> {
   for (const wanted of kubernetesServiceEntries(options, clock)) {
     // The Service's address comes with the Service.
     if (wanted.kind === IPAddress) continue;
     const found = await createOrGet(client, wanted);
-    const fields = wanted.kind === Endpoints ? ['subsets'] : wanted.kind === EndpointSlice ? ['addressType', 'endpoints', 'ports'] : [];
-    const part = (object: KubeObject): unknown[] => fields.map((field) => (object as Record<string, unknown>)[field]);
-    if (equal(part(found), part(wanted.object))) continue;
+    if (pointsAsWanted(wanted, found)) continue;
     await client.update(wanted.kind, { ...wanted.object, metadata: { ...found.metadata, labels: wanted.object.metadata!.labels! } });
   }
 }

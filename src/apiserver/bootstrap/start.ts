@@ -1,32 +1,56 @@
-import type { Client } from '#client';
-import { isConflict } from '#machinery/status';
-import { equal } from '#machinery/meta';
 import { ConfigMap } from '#api';
+import type { Client } from '#client';
+import { equal } from '#machinery/meta';
+import type { KubeObject } from '#machinery/meta';
+import { isConflict } from '#machinery/status';
+import type { Store } from '#store';
 import type { ApiServerOptions } from '../options.ts';
-import { ensureBootstrap } from './ensure.ts';
+import { decodeStored } from '../registry/generic/encoding.ts';
+import { storagePrefix } from '../registry/served.ts';
+import { corrected, ensureBootstrap } from './ensure.ts';
+import type { Entry } from './entry.ts';
 import { authenticationConfigEntry, bootstrapObjects, ensureKubernetesService, kubernetesServiceEntries, seedStore } from './index.ts';
+import { pointsAsWanted } from './kubernetes-service.ts';
 
 /**
- * Fills a new store with a cluster's first objects. The answer is called when the server can be asked, and compares and completes what
- * an older start left.
+ * Fills a new store with a cluster's first objects. The answer is called when the server can be asked, and completes what an older start
+ * left; where nothing is to be done, which is seen in the store itself, it asks nobody: a request would load all objects of its kind.
  */
 export async function prepareStore(options: ApiServerOptions): Promise<(client: Client) => Promise<void>> {
   const { store, clock, random } = options;
   if (options.bootstrap === false) return () => Promise.resolve();
   const { kubernetesService, ...authentication } = options.bootstrap ?? {};
-  const entries = bootstrapObjects();
+  const objects = bootstrapObjects();
   const config = authentication.clientCa || authentication.frontProxy ? authenticationConfigEntry(authentication) : undefined;
-  const first = [...entries, ...(config ? [config] : []), ...(kubernetesService ? kubernetesServiceEntries(kubernetesService, clock) : [])];
-  const seeded = await seedStore(store, first, clock, random);
+  const service = kubernetesService ? kubernetesServiceEntries(kubernetesService, clock) : [];
+  if (await seedStore(store, [...objects, ...(config ? [config] : []), ...service], clock, random)) return () => Promise.resolve();
+  const missing = await without(store, objects, (entry, found) => corrected(entry, found) === undefined);
+  const renewed = await without(store, config ? [config] : [], sameData);
+  const moved = await without(store, service, pointsAsWanted);
   return async (client) => {
-    if (!seeded) {
-      await ensureBootstrap(client, config ? [...entries, config] : entries);
-      if (config) await renew(client, config.object as ConfigMap);
+    if (missing.length > 0) await ensureBootstrap(client, missing);
+    for (const entry of renewed) {
+      await ensureBootstrap(client, [entry]);
+      await renew(client, entry.object as ConfigMap);
     }
     // Another server's endpoints are this server's now.
-    if (kubernetesService && !seeded) await ensureKubernetesService(client, kubernetesService, clock);
+    if (kubernetesService && moved.length > 0) await ensureKubernetesService(client, kubernetesService, clock);
   };
 }
+
+/** The entries without those that the store has as they should be. */
+async function without(store: Store, entries: Entry[], fine: (entry: Entry, found: KubeObject) => boolean): Promise<Entry[]> {
+  const rest: Entry[] = [];
+  for (const entry of entries) {
+    const { namespace, name } = entry.object.metadata ?? {};
+    const key = `${storagePrefix(entry.kind.group, entry.kind.resource)}${namespace ? `${namespace}/` : ''}${name}`;
+    const record = (await store.range({ key })).keyValues[0];
+    if (!record || !fine(entry, decodeStored(record.value))) rest.push(entry);
+  }
+  return rest;
+}
+
+const sameData = ({ object }: Entry, found: KubeObject): boolean => equal((found as ConfigMap).data, (object as ConfigMap).data);
 
 /** Authorities may have been made anew. */
 async function renew(client: Client, wanted: ConfigMap): Promise<void> {
