@@ -5,7 +5,7 @@ import type { Client, Transport } from '#client';
 import type { Store } from '#store';
 import type { AdmissionPluginFactory, Authorizer, Credentials, ServerDependencies, UserInfo } from './contract.ts';
 import type { AuthenticationConfigOptions, KubernetesServiceOptions } from './bootstrap/index.ts';
-import type { AuditSink } from './filters/audit.ts';
+import type { Auditor } from './audit/index.ts';
 import type { InFlightLimits } from './filters/in-flight.ts';
 import type { Discovery } from './discovery/serve.ts';
 import type { DelegatedRequest } from './http/handle.ts';
@@ -33,7 +33,8 @@ export interface ApiServerOptions {
   streams?(dependencies: StreamDependencies): readonly ConnectHandler[];
   /** Called once everything else is made: more paths, resources, aggregated APIs. What it answers is run at stop. */
   extensions?: readonly ((server: ServerParts) => void | (() => void | Promise<void>))[];
-  audit?: readonly AuditSink[];
+  /** What is written down of requests. Closed with the server. */
+  audit?: Auditor;
   /** Needed for `listen`. */
   tls?: TlsIdentity;
   /** The first objects. `kubernetesService` and the authorities of clients add what depends on the set-up. False: none. */

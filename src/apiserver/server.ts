@@ -161,6 +161,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
 
   disposables.add(compactPeriodically({ store, clock, log, period: options.compactionPeriod ?? fiveMinutes }));
 
+  disposables.add(() => options.audit?.close());
+
   const listeners = new Set<Listener>();
   const http: HttpContext = {
     handlers,
@@ -170,7 +172,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     delegate: () => delegate,
     admittance: fairness?.filter ?? new InFlight(options.inFlight),
     metrics,
-    audit: options.audit ?? [],
+    auditor: options.audit,
     clock,
     random,
     log,

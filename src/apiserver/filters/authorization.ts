@@ -3,15 +3,28 @@ import { forbidden, internalError } from '#machinery/status';
 import type { StatusError } from '#machinery/status';
 import type { Authorizer, RequestInfo, UserInfo } from '../contract.ts';
 
+const decisionAnnotation = 'authorization.k8s.io/decision';
+const reasonAnnotation = 'authorization.k8s.io/reason';
+
 /** Throws Forbidden unless a rule allows it. */
-export async function authorize(authorizer: Authorizer, user: UserInfo, info: RequestInfo): Promise<void> {
+export async function authorize(
+  authorizer: Authorizer,
+  user: UserInfo,
+  info: RequestInfo,
+  annotate?: (key: string, value: string) => void,
+): Promise<void> {
   let decision = authorizer({ user, info });
   if (decision instanceof Promise) {
     try {
       decision = await decision;
     } catch (error) {
+      annotate?.(reasonAnnotation, 'internal error');
       throw internalError(error);
     }
+  }
+  if (annotate) {
+    annotate(decisionAnnotation, decision.verdict === 'allow' ? 'allow' : 'forbid');
+    annotate(reasonAnnotation, decision.reason);
   }
   if (decision.verdict !== 'allow') throw refusal(user, info, decision.reason);
 }

@@ -39,6 +39,7 @@ export async function connect(handlers: Handlers, request: ConnectRequest): Prom
     await chain.admit(attributes);
     await chain.validate(attributes);
   }
+  context.audit?.started(request.upgrade ? 101 : 200);
   await handler.connect(request);
   return true;
 }

@@ -13,6 +13,7 @@ export async function create(request: ApiRequest, storage: GenericStorage): Prom
   const { served } = storage;
   checkWriteOptions(context.query, 'CreateOptions');
   let object = await decodeObject(request.body, served, context);
+  context.audit?.requestObject(object);
   wipeSystemFields(object);
   matchNamespace(object, served.fact.namespaced ? context.info.namespace : '');
   dedupOwnerReferences(object, context);

@@ -66,6 +66,7 @@ export async function createAtEndpoint(request: ApiRequest, target: EndpointTarg
   const decoded = await parseBody(request.body, fieldValidationOf(context));
   const body = ofKind(decoded, kindOf(target), conformTo(typeOfKind(target.kind)), context, request.body?.bytes);
   if (context.info.namespace || !target.endpoint.subresource) matchNamespace(body, target.fact.namespaced ? context.info.namespace : '');
+  context.audit?.requestObject(body);
   const asked = attributes('CREATE', context, target, body);
   await admission.admit(asked);
   await admission.validate(asked);
@@ -89,6 +90,7 @@ export async function updateAtEndpoint(request: ApiRequest, target: EndpointTarg
   const object = await target.endpoint.update!(context, context.info.name, async (old) => {
     const value = patching ? await applyPatchTo(request, draft(old), type, context) : decoded;
     const body = ofKind(value, kindOf(target), conformTo(type), context, request.body?.bytes);
+    if (!patching) context.audit?.requestObject(body);
     const asked = attributes('UPDATE', context, target, body, old);
     await admission.admit(asked);
     await admission.validate(asked);

@@ -71,6 +71,7 @@ export async function deleteOptionsOf(
       ...(query.has('dryRun') && { dryRun: query.getAll('dryRun') }),
     };
   }
+  if (decoded?.value !== undefined && decoded.value !== null) context.audit?.requestObject(options, true);
   check('DeleteOptions', validateDeleteOptions(options));
   const dryRun = context.dryRun || Boolean(options.dryRun?.length);
   return { options, context: dryRun === context.dryRun ? context : { ...context, dryRun } };

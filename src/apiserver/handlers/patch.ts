@@ -40,6 +40,7 @@ async function patchOf(request: ApiRequest, kind: PatchKind): Promise<Decoded> {
     body?.bytes ? { mediaType: kind === 'apply' ? 'application/yaml' : 'application/json', bytes: body.bytes } : body,
     fieldValidationOf(request.context),
   );
+  request.context.audit?.requestObject(decoded.value, true);
   return decoded;
 }
 

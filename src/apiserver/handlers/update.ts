@@ -22,6 +22,7 @@ export async function update(
   const { namespace, name } = context.info;
   checkWriteOptions(context.query, 'UpdateOptions');
   const object = await decodeObject(request.body, served, context);
+  context.audit?.requestObject(object);
   matchNamespace(object, served.fact.namespaced ? namespace : '');
   const meta = object.metadata!;
   if (!meta.name) throw badRequest('name must be provided');

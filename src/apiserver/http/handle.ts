@@ -10,7 +10,7 @@ import type { Clock, Random } from '#machinery/clock';
 import type { Log } from '#machinery/log';
 import { StatusError, badRequest, internalError, timeout } from '#machinery/status';
 import type { Authorizer, Credentials, RequestInfo, UserInfo } from '../contract.ts';
-import type { AuditEvent, AuditSink } from '../filters/audit.ts';
+import type { AuditTrail, Auditor } from '../audit/index.ts';
 import { authorize } from '../filters/authorization.ts';
 import { impersonate } from '../filters/impersonation.ts';
 import type { Admittance, Ticket } from '../filters/admittance.ts';
@@ -41,7 +41,7 @@ export interface HttpContext {
   delegate(): ((request: DelegatedRequest) => Promise<boolean>) | undefined;
   admittance: Admittance;
   metrics: RequestMetrics;
-  audit: readonly AuditSink[];
+  auditor: Auditor | undefined;
   clock: Clock;
   random: Random;
   log: Log;
@@ -83,38 +83,28 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
   let left: (() => void) | undefined;
   let code = 200;
   let failure: Status | undefined;
-
-  const audit = (stage: AuditEvent['stage']): void => {
-    if (server.audit.length === 0 || !info) return;
-    const event: AuditEvent = {
-      auditID,
-      stage,
-      info,
-      requestURI: exchange.url,
-      user,
-      ...(speaker !== user && { impersonatedUser: speaker }),
-      sourceIPs: [exchange.remoteAddress],
-      userAgent: userAgentOf(exchange),
-      ...(stage !== 'RequestReceived' && { code }),
-      ...(failure && { status: failure }),
-      received,
-      at: clock.now(),
-      annotations,
-    };
-    for (const sink of server.audit) sink(event);
-  };
+  let trail: AuditTrail | undefined;
+  let longRunning = false;
+  const annotate = (key: string, value: string): void => void (annotations[key] ??= value);
 
   try {
     const parsed = parseRequest(exchange.method, path, query);
     ({ info } = parsed);
     takeWebSocketToken(exchange, upgrade);
     const known = server.authenticate({ headers: exchange.headers, ...(peer.certificate && { certificate: peer.certificate }) });
-    user = known instanceof Promise ? await known : known;
+    try {
+      user = known instanceof Promise ? await known : known;
+    } catch (error) {
+      server.auditor?.unauthenticated({ auditID, exchange, info, user, received, annotations }, attempts(exchange, peer));
+      throw error;
+    }
     speaker = user;
-    audit('RequestReceived');
-    const longRunning = isLongRunning(info);
+    trail = server.auditor?.begin({ auditID, exchange, info, user, received, annotations });
+    trail?.received();
+    longRunning = isLongRunning(info);
     const patience = longRunning ? 0 : patienceOf(query);
     speaker = await impersonate(server.authorizer(), user, exchange.headers);
+    if (speaker !== user) trail?.impersonated(speaker);
     if (speaker !== user)
       for (const name of Object.keys(exchange.headers)) if (name.startsWith('impersonate-')) delete exchange.headers[name];
     const entered = server.admittance.enter({ exchange, info, user: speaker, query, longRunning, patience, headers });
@@ -123,7 +113,7 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
       code = 429;
       return;
     }
-    await authorize(server.authorizer(), speaker, info);
+    await authorize(server.authorizer(), speaker, info, annotate);
 
     const delegate = server.delegate();
     if (delegate && (await delegate({ info, user: speaker, ...(upgrade ? { upgrade } : { exchange }) }))) return;
@@ -135,7 +125,8 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
       dryRun: query.has('dryRun'),
       fieldManager: fieldManagerOf(query, userAgentOf(exchange)),
       warn: (text) => void (warnings.includes(text) || warnings.push(text)),
-      annotate: (key, value) => void (annotations[key] = value),
+      annotate,
+      audit: trail,
       // Made when first asked for.
       get signal() {
         return exchange.signal;
@@ -165,11 +156,12 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     if (warnings.length > 0) headers['warning'] = warningHeaders(warnings);
     if (answer.type === 'watch') {
       const writer = await watchWriter(answer, form, { now: () => clock.now(), includeObject: query.get('includeObject') ?? 'Metadata' });
-      audit('ResponseStarted');
+      trail?.started(200);
       await serveWatch(exchange, answer, writer, headers, clock, server.stopping, ticket);
       return;
     }
     code = answer.type === 'object' ? answer.code : 200;
+    if (trail) await auditAnswer(trail, answer, form, clock.now());
     if (answer.type === 'list' && form.format === 'json' && !form.as && !form.pretty)
       await sendList(exchange, answer, { ...headers, 'content-type': form.mediaType }, clock);
     else await send(exchange, answer, form, code, headers, { now: clock.now(), includeObject: query.get('includeObject') ?? 'Metadata' });
@@ -183,8 +175,16 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     ticket?.done();
     left?.();
     if (info) server.metrics.observe(info, code, (clock.monotonic() - started) / 1000);
-    audit('ResponseComplete');
+    trail?.complete(code, failure, longRunning);
   }
+}
+
+/** An answer as audit has it: a Status' own fields, and, where the policy wants it, the whole in JSON. */
+async function auditAnswer(trail: AuditTrail, answer: Exclude<Answer, { type: 'watch' }>, { as }: Accepted, now: number): Promise<void> {
+  if (answer.type === 'object' && answer.object.kind === 'Status') trail.status(answer.object);
+  if (!trail.wantsResponse) return;
+  const json: Accepted = { format: 'json', mediaType: 'application/json', pretty: false, ...(as && { as }) };
+  trail.response(await encodeAnswer(answer, json, { now, includeObject: 'Metadata' }));
 }
 
 /** What is stored can be had as a Table or as metadata alone; reviews and the like cannot. */
@@ -192,6 +192,12 @@ const hasShapes = ({ table }: Handlers, { group, version, resource, subresource 
   table.find(group, version, resource) !== undefined && !table.endpoint(group, version, resource, subresource);
 
 const nobody: UserInfo = { name: '', groups: [] };
+
+/** By which means somebody tried to say who he is. */
+const attempts = ({ headers }: Exchange, { certificate }: Peer): string[] => [
+  ...(certificate ? ['x509'] : []),
+  ...(/^bearer /i.test(String(headers['authorization'] ?? '')) ? ['bearer'] : []),
+];
 
 const userAgentOf = (exchange: Exchange): string => (exchange.headers['user-agent'] as string | undefined) ?? '';
 

@@ -3,6 +3,7 @@
  * (Services), endpoints for subresources and virtual resources with behaviour of their own (binding, eviction, token, reviews).
  */
 import type { KubeObject } from '#machinery/meta';
+import type { AuditTrail } from '../audit/index.ts';
 import type { CachedObject, RequestInfo, ServedResource, ServerDependencies, UserInfo } from '../contract.ts';
 
 /** One authenticated and authorized request on its way through the registry. */
@@ -14,6 +15,8 @@ export interface RequestContext {
   fieldManager: string;
   /** Sent to the client as Warning headers. */
   warn(text: string): void;
+  /** What is written down of the request; absent where nothing is. */
+  audit?: AuditTrail | undefined;
   /** Audit annotations. */
   annotate(key: string, value: string): void;
   signal: AbortSignal;

@@ -1,0 +1,30 @@
+import type { Log } from '#machinery/log';
+import type { ConfiguredWebhook } from '../webhook/configured-client.ts';
+import type { AuditEvent } from './event.ts';
+import type { AuditBackend } from './trail.ts';
+
+/** Sends events as an EventList. upstream: apiserver/plugin/pkg/audit/webhook. */
+export const webhookBatches =
+  (webhook: ConfiguredWebhook) =>
+  async (items: readonly AuditEvent[]): Promise<void> => {
+    await webhook.post({ kind: 'EventList', apiVersion: 'audit.k8s.io/v1', metadata: {}, items });
+  };
+
+/** One event a call, each begun at once. A request cannot wait for it: what failed is only logged. */
+export function webhookBackend(webhook: ConfiguredWebhook, log: Log): AuditBackend {
+  const send = webhookBatches(webhook);
+  const running = new Set<Promise<void>>();
+  return {
+    record(event) {
+      const call = send([event])
+        .catch((error: unknown) => log.error('Audit event cannot be delivered', { auditID: event.auditID, error }))
+        .finally(() => running.delete(call));
+      running.add(call);
+      return true;
+    },
+    async close() {
+      await Promise.all(running);
+      webhook.close();
+    },
+  };
+}
