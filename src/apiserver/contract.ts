@@ -36,7 +36,7 @@ export interface RequestInfo {
 /** Where credentials are read from. Header names are lower case. */
 export interface Credentials {
   headers: Record<string, string | string[] | undefined>;
-  /** DER of the verified client certificate chain, leaf first; absent without one. */
+  /** DER of the client certificate chain as it was shown, leaf first; absent without one. Not verified, but for that the client has its key. */
   certificate?: Uint8Array;
   /** Query token of WebSocket clients (protocol base64url.bearer.authorization.k8s.io.<token>) is put into headers.authorization before. */
 }

@@ -13,25 +13,36 @@ function installPackages(names: string[]): Promise<void> {
       child.once('exit', (code) => done(code ?? 1));
     });
   return (async () => {
-    const install = ['install', '-y', '-q', '--no-install-recommends', ...names];
+    const install = ['install', '-y', '-q', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=60', ...names];
     if ((await apt(install)) !== 0 && ((await apt(['update', '-q'])) !== 0 || (await apt(install)) !== 0))
       throw new Error(`Cannot install ${names.join(', ')}: apt-get failed; install them yourself, or use --runtime simulated`);
   })();
 }
 
-const number = (text: unknown, what: string, least: number): number | undefined => {
+const number = (text: unknown, what: string, least: number, most = Number.MAX_SAFE_INTEGER): number | undefined => {
   if (text === undefined) return undefined;
-  if (!/^\d+$/.test(String(text)) || Number(text) < least)
-    throw new Error(`Cannot use ${what} ${String(text)}: it must be a whole number of at least ${least}`);
+  if (!/^\d+$/.test(String(text)) || Number(text) < least || Number(text) > most)
+    throw new Error(
+      `Cannot use ${what} ${String(text)}: it must be a whole number of at least ${least}${most < Number.MAX_SAFE_INTEGER ? ` and at most ${most}` : ''}`,
+    );
   return Number(text);
 };
+
+function readSettings(file: string, parse: (text: string) => unknown): Record<string, unknown> | null {
+  try {
+    return parse(readFileSync(file === '-' ? 0 : file, 'utf8')) as Record<string, unknown> | null;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Error(`Cannot use ${file}: ${code === 'ENOENT' ? 'there is no such file' : message.split('\n')[0]}`, { cause: error });
+  }
+}
 
 export async function up(_parameters: string[], given: Record<string, unknown>): Promise<void> {
   let options = given;
   if (typeof given['config'] === 'string') {
     const { parse } = await import('yaml');
     const file = given['config'];
-    const settings = parse(readFileSync(file === '-' ? 0 : file, 'utf8')) as Record<string, unknown> | null;
+    const settings = readSettings(file, parse);
     if (settings !== null && (typeof settings !== 'object' || Array.isArray(settings)))
       throw new Error(`Cannot use ${file}: it must be a map of settings`);
     const known = ['name', 'machines', 'runtime', 'port', 'image'];
@@ -43,7 +54,7 @@ export async function up(_parameters: string[], given: Record<string, unknown>):
   if (runtime !== undefined && runtime !== 'auto' && runtime !== 'containerd' && runtime !== 'simulated')
     throw new Error(`Cannot use runtime ${String(runtime)}: it must be auto, containerd or simulated`);
   const machines = number(options['machines'], '--machines', 0);
-  const port = number(options['port'], '--port', 1);
+  const port = number(options['port'], '--port', 1, 65_535);
   const result = await startCluster({
     name: clusterName(options),
     ...(machines !== undefined && { machines }),

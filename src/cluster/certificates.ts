@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '#machinery/clock';
-import { createCa, createSigningKey, issue, parseCertificates } from '#machinery/pki';
+import { createCa, createSigningKey, issue, loadSigningKey, parseCertificates, publicKeyOf, verifyChain } from '#machinery/pki';
 import type { IssueRequest, KeyPair } from '#machinery/pki';
 import { machinesGroup } from './add-ons.ts';
 
@@ -48,6 +48,19 @@ export function filePems(directory: string): PemStore {
   };
 }
 
+const damaged = (files: string): Error =>
+  new Error(
+    `Cannot use the cluster's keys: ${files} damaged or missing; restore the directory pki, or remove the cluster with its data: coxswain down --purge`,
+  );
+
+function belongTogether({ certificate, key }: KeyPair): boolean {
+  try {
+    return parseCertificates(certificate)[0]?.publicKey.equals(publicKeyOf(key)) ?? false;
+  } catch {
+    return false;
+  }
+}
+
 const day = 24 * 3600 * 1000;
 
 export interface CertificateRequestOptions {
@@ -69,7 +82,13 @@ export function clusterCertificates({
   const authority = (name: string, commonName: string): KeyPair => {
     const certificate = pems.read(`${name}.crt`);
     const key = pems.read(`${name}.key`);
-    if (certificate && key) return { certificate, key };
+    if (certificate !== undefined && key !== undefined) {
+      const pair = { certificate, key };
+      // One that is damaged is not made anew in silence: every kubeconfig in use trusts the old one.
+      if (!belongTogether(pair)) throw damaged(`${name}.crt and ${name}.key`);
+      return pair;
+    }
+    if (certificate !== undefined) throw damaged(`${name}.key`);
     const made = createCa(commonName, { clock });
     pems.write(`${name}.key`, made.key);
     pems.write(`${name}.crt`, made.certificate);
@@ -78,8 +97,9 @@ export function clusterCertificates({
   const leaf = (name: string, request: Omit<IssueRequest, 'clock'>): KeyPair => {
     const certificate = pems.read(`${name}.crt`);
     const key = pems.read(`${name}.key`);
-    if (certificate && key) {
-      const info = parseCertificates(certificate)[0]!;
+    // A leaf that is damaged, or of an authority that is no more, is made anew.
+    const info = certificate && key && belongTogether({ certificate, key }) ? parseCertificates(certificate)[0]! : undefined;
+    if (certificate && key && info && verifyChain(info, [], [parseCertificates(request.ca.certificate)[0]!], clock.now()) === undefined) {
       const names = new Set([...info.dnsNames, ...info.ips]);
       const covers = [...(request.dnsNames ?? []), ...(request.ips ?? [])].every((wanted) => names.has(wanted));
       if (covers && info.notAfter - clock.now() > 180 * day) return { certificate, key };
@@ -96,6 +116,11 @@ export function clusterCertificates({
   if (!serviceAccountKey) {
     serviceAccountKey = createSigningKey();
     pems.write('sa.key', serviceAccountKey);
+  }
+  try {
+    loadSigningKey(serviceAccountKey);
+  } catch {
+    throw damaged('sa.key');
   }
   return {
     ca,

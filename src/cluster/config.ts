@@ -29,6 +29,9 @@ export const defaults = {
 
 export const machineName = (index: number): string => `machine-${index}`;
 
+/** Of a sandboxed cluster: its network is a /24. */
+export const mostMachines = 240;
+
 /** The addresses of a sandboxed cluster's network: .1 the switch, .2 the host, .11 and on the machines. */
 export const machineAddress = (config: ClusterConfig, index: number): string =>
   config.machineNetwork ? `${config.machineNetwork}.${10 + index}` : '127.0.0.1';

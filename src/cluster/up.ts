@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { systemClock } from '#machinery/clock';
 import { Disposables } from '#machinery/lifecycle';
 import { clusterCertificates, filePems } from './certificates.ts';
-import { clusterNameError, defaults, machineAddress, machineName, readConfig } from './config.ts';
+import { clusterNameError, defaults, machineAddress, machineName, mostMachines, readConfig } from './config.ts';
 import type { ClusterConfig } from './config.ts';
 import { kubeconfigText, mergeKubeconfig } from './kubeconfig.ts';
 import { pathsOf } from './paths.ts';
@@ -58,6 +58,7 @@ export async function up(options: UpOptions): Promise<UpResult> {
     throw new Error(
       `Cannot start the cluster ${options.name}: it is already running; use it with "coxswain kubectl", stop it with "coxswain down", or choose another --name`,
     );
+  for (const image of options.images ?? []) if (!existsSync(image)) throw new Error(`Cannot load ${image}: there is no such file`);
   const undo = new Disposables();
   try {
     const { config, isNew } = await settle(options, paths);
@@ -151,6 +152,8 @@ async function settle(options: UpOptions, paths: ClusterPaths): Promise<{ config
   if (wanted === 'containerd' && !found.containers)
     throw new Error(`Cannot use containerd here: ${whySimulated(found).replace(/^Pods are simulated: /, '')}`);
   const runtime = wanted === 'auto' ? (found.containers ? 'containerd' : 'simulated') : wanted;
+  if (runtime === 'containerd' && (options.machines ?? 1) > mostMachines)
+    throw new Error(`Cannot make ${options.machines} machines: a cluster's network has room for ${mostMachines}`);
   if (wanted === 'auto' && runtime === 'simulated') options.report.note(whySimulated(found));
   return {
     isNew: true,
@@ -239,7 +242,15 @@ function launch(
     );
     child.once('error', (error) => settle(() => reject(new Error(`Cannot start ${name}: ${error.message}`, { cause: error }))));
     child.once('exit', (code, signal) =>
-      settle(() => reject(new Error(`Cannot start ${name}: its process ended with ${signal ?? `code ${code}`}: ${lastLines(logPath)}`))),
+      settle(() =>
+        reject(
+          new Error(
+            signal === 'SIGSEGV' || signal === 'SIGBUS'
+              ? `Cannot start ${name}: its process was killed by ${signal}, as happens when ${paths.store} is damaged; restore it, or remove the cluster with its data: coxswain down --purge`
+              : `Cannot start ${name}: its process ended with ${signal ?? `code ${code}`}: ${lastLines(logPath)}`,
+          ),
+        ),
+      ),
     );
     lines.on('line', (line) => {
       const report = JSON.parse(line) as MachineReport;

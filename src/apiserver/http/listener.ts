@@ -64,8 +64,8 @@ export async function listen(tls: TlsIdentity, target: ListenTarget, handler: Se
   const secure = createTls(options);
 
   const peerOf = (socket: TLSSocket): Peer => {
-    // Only a chain that leads to the client authority is a credential.
-    const certificate = socket.authorized ? socket.getPeerCertificate().raw : undefined;
+    // Its chain is verified by who authenticates: one that is expired or of a foreign authority is a bad credential, not none.
+    const certificate = socket.getPeerCertificate().raw;
     return certificate ? { certificate } : {};
   };
   secure.on('secureConnection', (socket: TLSSocket) => {

@@ -4,7 +4,7 @@
  * keys are P-256, which take 0.1 ms to make. Upstream counterpart: client-go/util/cert, K/cmd/kubeadm/app/phases/certs.
  * Read first: certificate.ts.
  */
-export { createCa, issue, parseCertificate, parseCertificates, usageNames } from './certificate.ts';
+export { createCa, issue, parseCertificate, parseCertificates, publicKeyOf, usageNames } from './certificate.ts';
 export type { CertificateInfo, CertificateUsage, IssueRequest, KeyPair } from './certificate.ts';
 export { createRequest, parseRequest, signRequest } from './request.ts';
 export type { CertificateRequest } from './request.ts';

@@ -5,7 +5,8 @@
  * after LMDB's two syncs (data pages, then the meta page), so what is acknowledged is on the disk; a torn commit leaves the
  * meta page before it in force. Writes never overlap, so that a failed one can be taken back.
  */
-import { mkdirSync, statfsSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { open } from 'lmdb';
 import type { Database, RootDatabase } from 'lmdb';
@@ -38,6 +39,7 @@ export class LmdbBacking implements Backing {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     this.#disown = own(path);
     try {
+      checkMetaPages(path);
       this.#root = open<Buffer, string>({
         path,
         encoding: 'binary',
@@ -237,3 +239,23 @@ async function causeOf(error: unknown): Promise<unknown> {
 }
 
 export const corrupt = (path: string, what: string): StoreError => new StoreError('corrupt', `Store ${path} is corrupt: ${what}`);
+
+/** Both of LMDB's meta pages must be LMDB's: it takes what they say for addresses, and a process that follows bad ones is killed. */
+function checkMetaPages(path: string): void {
+  const file = join(path, 'data.mdb');
+  if (!existsSync(file)) return;
+  const [pageSize, offset, magic, version] = [4096, 24, 0xbeefc0de, 2];
+  const head = Buffer.alloc(2 * pageSize);
+  const descriptor = openSync(file, 'r');
+  let length: number;
+  try {
+    length = readSync(descriptor, head, 0, head.length, 0);
+  } finally {
+    closeSync(descriptor);
+  }
+  // A crash while it was made left it empty: it is made anew.
+  if (length === 0) return;
+  for (const at of [offset, pageSize + offset])
+    if (length < head.length || head.readUInt32LE(at) !== magic || head.readUInt32LE(at + 4) !== version)
+      throw corrupt(path, `data.mdb does not begin as LMDB's files do`);
+}
