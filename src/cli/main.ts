@@ -93,6 +93,7 @@ const commands: Lazy[] = [
     options: [outputOption],
     load: async () => (await import('./version.ts')).showVersion,
   },
+  ...components(),
   {
     name: 'machine',
     arguments: '<cluster> <index>',
@@ -102,6 +103,29 @@ const commands: Lazy[] = [
     load: async () => (await import('./machine.ts')).machine,
   },
 ];
+
+/** The parts alone, with upstream's flags: beside upstream's own, or in their place. */
+function components(): Lazy[] {
+  const entry = (name: string, what: string, run: () => Promise<(parameters: string[]) => Promise<number>>): Lazy => ({
+    name,
+    arguments: '[flags...]',
+    description: `${what} alone, with upstream's flags (--help lists them)`,
+    passThrough: true,
+    load: run,
+  });
+  return [
+    entry('kube-apiserver', 'the API server', async () => (await import('./components/kube-apiserver.ts')).kubeApiserver),
+    entry(
+      'kube-controller-manager',
+      'the controllers',
+      async () => (await import('./components/kube-controller-manager.ts')).kubeControllerManager,
+    ),
+    entry('kube-scheduler', 'the scheduler', async () => (await import('./components/kube-scheduler.ts')).kubeScheduler),
+    entry('kubelet', "a node's agent", async () => (await import('./components/kubelet.ts')).kubelet),
+    entry('kube-proxy', 'the service proxy', async () => (await import('./components/kube-proxy.ts')).kubeProxy),
+    entry('etcd', "the store behind etcd's API", async () => (await import('./components/etcd.ts')).etcd),
+  ];
+}
 
 function build(): Command {
   const program = new Command('coxswain')

@@ -25,6 +25,8 @@ export interface HttpTransportOptions {
   serverName?: string;
   userAgent?: string;
   impersonate?: { user: string; groups?: string[]; uid?: string };
+  /** The connection to use, in place of one of its own: for many identities by token to one server. Who made it closes it. */
+  session?: HttpSession;
 }
 
 export interface HttpTransport extends Transport {
@@ -73,17 +75,21 @@ function failureOf(code: number, text: string, path: string): StatusError {
   return failure(code, reason, `the server answered ${path} with ${code}: ${text.slice(0, 500).trim()}`);
 }
 
-/** The API over HTTP/2 with JSON, one connection. A lost connection is a StatusError ServiceUnavailable; the next request connects anew. */
-export function httpTransport(options: HttpTransportOptions): HttpTransport {
-  const { server, clock } = options;
-  const session = new HttpSession({
-    server,
-    clock,
+/** A connection that several transports can share. */
+export const httpSession = (options: Omit<HttpTransportOptions, 'session'>): HttpSession =>
+  new HttpSession({
+    server: options.server,
+    clock: options.clock,
     ca: options.ca,
     identity: options.identity ?? (options.cert && options.key ? () => ({ cert: options.cert!, key: options.key! }) : undefined),
     insecureSkipVerify: options.insecureSkipVerify,
     serverName: options.serverName,
   });
+
+/** The API over HTTP/2 with JSON, one connection. A lost connection is a StatusError ServiceUnavailable; the next request connects anew. */
+export function httpTransport(options: HttpTransportOptions): HttpTransport {
+  const { server, clock } = options;
+  const session = options.session ?? httpSession(options);
 
   const headersFor = async (method: string, path: string, accept: string): Promise<Record<string, string | string[]>> => {
     const token = typeof options.token === 'function' ? await options.token() : options.token;
@@ -220,6 +226,6 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
       return JSON.parse(text) as unknown;
     },
     reconnect: () => session.reconnect(),
-    close: () => session.close(),
+    close: () => (options.session ? Promise.resolve() : session.close()),
   };
 }

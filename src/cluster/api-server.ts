@@ -7,12 +7,13 @@ import {
   createAuthorization,
   customResources,
   endpoints,
+  forbidPrivileged,
   hooks,
   openIdDocuments,
   ServiceAccountTokens,
   streams,
 } from '#apiserver';
-import type { ApiServer, ApiServerOptions, Authentication, Authorization } from '#apiserver';
+import type { AdmissionOptions, ApiServer, ApiServerOptions, Authentication, Authorization } from '#apiserver';
 import type { Context } from '#machinery/lifecycle';
 import type { Store } from '#store';
 import type { ApiServerSecurity } from './security.ts';
@@ -23,6 +24,12 @@ export interface ApiServerSettings {
   serviceCidrs: string[];
   /** Where machines and pods reach the API. */
   advertise: { address: string; port: number };
+  /** Built-in plugins beyond the default ones, and without. */
+  plugins?: AdmissionOptions;
+  /** Default true. */
+  allowPrivileged?: boolean;
+  inFlight?: ApiServerOptions['inFlight'];
+  compactionPeriod?: number;
   /** Asked after all built-in plugins. */
   admission?: ApiServerOptions['admission'];
   extensions?: ApiServerOptions['extensions'];
@@ -68,7 +75,11 @@ export async function startApiServer(settings: ApiServerSettings, context: Conte
       authorization = createAuthorization(dependencies, security.authorization);
       return authorization.authorizer;
     },
-    admission: [...admissionPlugins(), ...(settings.admission ?? [])],
+    admission: [
+      ...admissionPlugins(settings.plugins),
+      ...(settings.allowPrivileged === false ? [forbidPrivileged] : []),
+      ...(settings.admission ?? []),
+    ],
     endpoints: endpoints(special),
     hooks: hooks({ ...special, serviceCidrs }),
     streams: streams({ kubelet: security.kubelet }),
@@ -90,7 +101,7 @@ export async function startApiServer(settings: ApiServerSettings, context: Conte
       },
       aggregator(security.frontProxyClient ? { frontProxy: security.frontProxyClient } : {}),
       ({ paths }) => {
-        for (const document of openIdDocuments(serviceAccounts, `${advertise.address}:${advertise.port}`))
+        for (const document of openIdDocuments(serviceAccounts, `${advertise.address}:${advertise.port}`, security.keySetUri))
           paths.add(document.path, ({ exchange, headers }) =>
             exchange.end(200, { ...headers, 'content-type': document.contentType, 'cache-control': document.cacheControl }, document.body),
           );
@@ -107,6 +118,8 @@ export async function startApiServer(settings: ApiServerSettings, context: Conte
       ...(clientCa !== undefined && { clientCa }),
       ...(frontProxy && { frontProxy }),
     },
+    ...(settings.inFlight && { inFlight: settings.inFlight }),
+    ...(settings.compactionPeriod !== undefined && { compactionPeriod: settings.compactionPeriod }),
     ...(settings.freeze && { freeze: true }),
   });
   const ready = server.ready.then(() => authorization.ready);

@@ -4,8 +4,15 @@
  * What runs a cluster is loaded when it is called: most subcommands only look at files.
  * Invariant: what `up` could not finish, or `down` stops, leaves no process, mount, namespace, cgroup or nftables rule behind.
  */
+import type { Context, Running } from '#machinery/lifecycle';
+import type { Client, HttpTransportOptions } from '#client';
+import type { RunningControllers } from '#controllers';
+import type { ApiServerSettings, StartedApiServer } from './api-server.ts';
 import type { ClusterConfig } from './config.ts';
+import type { ControllerClients } from './controller-clients.ts';
+import type { ControllerManagerSettings } from './controller-manager.ts';
 import type { ClusterPaths } from './paths.ts';
+import type { SchedulerSettings } from './scheduler.ts';
 import type { RunningCluster, StartClusterOptions } from './start-cluster.ts';
 
 export { up } from './up.ts';
@@ -15,6 +22,8 @@ export { findKubectl } from './kubectl.ts';
 export { requirements, whySimulated } from './requirements.ts';
 export { bundle } from './program.ts';
 export { pathsOf } from './paths.ts';
+export type { ApiServerSettings, ControllerManagerSettings, SchedulerSettings, StartedApiServer };
+export type { ApiServerSecurity } from './security.ts';
 export type { RunningCluster, StartClusterOptions };
 
 /** A cluster inside a program; see start-cluster.ts. */
@@ -30,4 +39,24 @@ export async function runMachine(cluster: string, index: number, options: { imag
 /** Loads an archive on every machine; see images.ts. */
 export async function loadImages(paths: ClusterPaths, config: ClusterConfig, archive: string): Promise<string[]> {
   return (await import('./images.ts')).loadImages(paths, config, archive);
+}
+
+/** The API server alone; see api-server.ts. */
+export async function startApiServer(settings: ApiServerSettings, context: Context): Promise<StartedApiServer> {
+  return (await import('./api-server.ts')).startApiServer(settings, context);
+}
+
+/** The controllers alone; see controller-manager.ts. */
+export async function startControllerManager(settings: ControllerManagerSettings, context: Context): Promise<RunningControllers> {
+  return (await import('./controller-manager.ts')).startControllerManager(settings, context);
+}
+
+/** The scheduler alone; see scheduler.ts. */
+export async function startScheduler(settings: SchedulerSettings, context: Context): Promise<Running> {
+  return (await import('./scheduler.ts')).startScheduler(settings, context);
+}
+
+/** Clients for the controllers over HTTP, each as its service account; see controller-clients.ts. */
+export async function controllerClients(own: Client, server: HttpTransportOptions): Promise<ControllerClients> {
+  return (await import('./controller-clients.ts')).controllerClients(own, server);
 }

@@ -15,12 +15,14 @@ export interface ApiServerSecurity {
   /** Those whose headers say on whose behalf they ask. */
   frontProxy?: Required<NonNullable<AuthenticationOptions['frontProxy']>>;
   serviceAccounts: ServiceAccountOptions;
+  /** Where others find the keys that verify tokens. Default: this server. */
+  keySetUri?: string;
   /** What else is believed: static tokens, bootstrap tokens, anonymous requests, more kinds of tokens. */
   authentication?: Omit<AuthenticationOptions, 'clientCa' | 'frontProxy' | 'serviceAccounts'>;
   authorization: AuthorizationOptions;
   audit?: ApiServerOptions['audit'];
-  /** The server's certificate towards kubelets, and the authority that theirs must come from. */
-  kubelet: { cert: string; key: string; ca: string };
+  /** The server's certificate towards kubelets, and the authority that theirs must come from; without it they are not verified. */
+  kubelet: { cert?: string; key?: string; ca?: string };
   /** The server's certificate towards extension API servers. */
   frontProxyClient?: { certificate: string; key: string };
 }

@@ -16,6 +16,8 @@ export const privilegedGroup = 'system:masters';
 export interface AuthorizationOptions {
   /** What every node may do: the rules of the ClusterRole system:node. */
   nodeRules: readonly PolicyRule[];
+  /** Who is asked. Default: both. upstream: --authorization-mode. */
+  modes?: readonly ('Node' | 'RBAC')[];
   /** Asked after Node and RBAC (webhooks). */
   more?: readonly Authorizer[];
 }
@@ -41,12 +43,14 @@ export function createAuthorization({ informers }: { informers: Informers }, opt
   const rbac = new Rbac(informers);
   const node = new NodeAuthorizer(informers, options.nodeRules);
   const more = options.more ?? [];
+  const modes = options.modes ?? ['Node', 'RBAC'];
+  const nobody: Decision = { verdict: 'no-opinion', reason: '' };
 
   const authorizer = (attributes: AuthorizationAttributes): Decision | Promise<Decision> => {
     if (attributes.user.groups.includes(privilegedGroup)) return privileged;
-    const byNode = node.authorize(attributes);
+    const byNode = modes.includes('Node') ? node.authorize(attributes) : nobody;
     if (byNode.verdict !== 'no-opinion') return byNode;
-    const byRole = rbac.authorize(attributes);
+    const byRole = modes.includes('RBAC') ? rbac.authorize(attributes) : nobody;
     if (byRole.verdict !== 'no-opinion') return byRole;
     const reason = [byNode.reason, byRole.reason].filter(Boolean).join('\n');
     return more.length > 0 ? askFurther(more, attributes, reason) : { verdict: 'no-opinion', reason };

@@ -5,16 +5,9 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { SubjectAccessReview, TokenReview } from '#api';
-import type { Client } from '#client';
+import { delegatedAccess } from '#client';
+import type { Client, DelegatedUser } from '#client';
 import type { Clock } from '#machinery/clock';
-
-interface User {
-  username: string;
-  uid?: string;
-  groups: string[];
-  extra?: Record<string, string[]>;
-}
 
 const minute = 60_000;
 const keep = { token: 2 * minute, allowed: 5 * minute, refused: minute / 2 };
@@ -41,18 +34,9 @@ const verbs: Record<string, string> = { POST: 'create', GET: 'get', HEAD: 'get',
 export type Gate = (request: IncomingMessage, path: string) => Promise<{ status: number; text: string } | undefined>;
 
 export function gate(client: Client, nodeName: string, clock: Clock): Gate {
-  const cache = new Map<string, { until: number; value: unknown }>();
-  async function cached<T>(key: string, lifetime: (value: T) => number, make: () => Promise<T>): Promise<T> {
-    const now = clock.monotonic();
-    const found = cache.get(key);
-    if (found && found.until > now) return found.value as T;
-    const value = await make();
-    if (cache.size > 1000) for (const [old, entry] of cache) if (entry.until <= now || cache.size > 1000) cache.delete(old);
-    cache.set(key, { until: now + lifetime(value), value });
-    return value;
-  }
+  const access = delegatedAccess(client, clock, keep);
 
-  async function userOf(request: IncomingMessage): Promise<User | undefined> {
+  async function userOf(request: IncomingMessage): Promise<DelegatedUser | undefined> {
     const socket = request.socket as TLSSocket;
     if (socket.authorized) {
       const { subject } = socket.getPeerCertificate();
@@ -60,21 +44,7 @@ export function gate(client: Client, nodeName: string, clock: Clock): Gate {
       return { username: String(subject.CN), groups: [...groups, 'system:authenticated'] };
     }
     const token = /^bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    if (!token) return undefined;
-    const review = await cached(
-      `token ${token}`,
-      () => keep.token,
-      () => client.create(TokenReview, { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token } }),
-    );
-    const user = review.status?.authenticated ? review.status.user : undefined;
-    return (
-      user && {
-        username: user.username ?? '',
-        ...(user.uid !== undefined && { uid: user.uid }),
-        groups: user.groups ?? [],
-        ...(user.extra && { extra: user.extra }),
-      }
-    );
+    return token ? access.userOf(token) : undefined;
   }
 
   return async (request, path) => {
@@ -83,23 +53,8 @@ export function gate(client: Client, nodeName: string, clock: Clock): Gate {
     const verb = verbs[request.method ?? ''] ?? '';
     const subresources = subresourcesOf(path);
     for (const subresource of subresources) {
-      const review = await cached(
-        `access ${JSON.stringify([user, verb, subresource])}`,
-        (answer) => (answer.status?.allowed ? keep.allowed : keep.refused),
-        () =>
-          client.create(SubjectAccessReview, {
-            apiVersion: 'authorization.k8s.io/v1',
-            kind: 'SubjectAccessReview',
-            spec: {
-              user: user.username,
-              groups: user.groups,
-              ...(user.uid !== undefined && { uid: user.uid }),
-              ...(user.extra && { extra: user.extra }),
-              resourceAttributes: { verb, group: '', version: 'v1', resource: 'nodes', subresource, name: nodeName },
-            },
-          }),
-      );
-      if (review.status?.allowed) return undefined;
+      const resourceAttributes = { verb, group: '', version: 'v1', resource: 'nodes', subresource, name: nodeName };
+      if (await access.allowed(user, { resourceAttributes })) return undefined;
     }
     const names = subresources.join(' ');
     return { status: 403, text: `Forbidden (user=${user.username}, verb=${verb}, resource=nodes, subresource(s)=[${names}])\n` };

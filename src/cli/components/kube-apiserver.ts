@@ -1,0 +1,76 @@
+/** `coxswain kube-apiserver`: the API server alone, on etcd or what speaks its API. upstream: cmd/kube-apiserver. */
+import { networkInterfaces } from 'node:os';
+import { startApiServer } from '#cluster';
+import { Disposables, running } from '#machinery/lifecycle';
+import { firstServiceAddress } from '#apiserver';
+import { etcdStore } from '#store';
+import { runComponent } from './component.ts';
+import { kubeApiserverFlags } from './kube-apiserver-flags.ts';
+import { securityOf } from './kube-apiserver-security.ts';
+
+const unspecified = new Set(['', '0.0.0.0', '::']);
+
+/** The machine's first address that others can reach. */
+function machineAddress(): string {
+  for (const addresses of Object.values(networkInterfaces()))
+    for (const { address, family, internal } of addresses ?? []) if (!internal && family === 'IPv4') return address;
+  return '127.0.0.1';
+}
+
+/** 0 means no limit. */
+const limit = (count: number): number => (count === 0 ? Infinity : count);
+
+export const kubeApiserver = (parameters: string[]): Promise<number> =>
+  runComponent(
+    {
+      name: 'kube-apiserver',
+      about: 'The API server of Kubernetes: all other parts meet here, and it alone speaks to the store.',
+      flags: kubeApiserverFlags,
+      async start({ values }, context) {
+        const { clock, log } = context;
+        if (values['etcd-servers'].length === 0) throw new Error('--etcd-servers must be specified');
+        if (values['etcd-prefix'] !== '/registry' && values['etcd-prefix'] !== 'registry')
+          throw new Error(`--etcd-prefix ${values['etcd-prefix']} is not supported by coxswain: objects are kept under /registry`);
+        if (values['storage-backend'] !== '' && values['storage-backend'] !== 'etcd3')
+          throw new Error(`--storage-backend invalid, allowed values: etcd3. If not specified, it will default to 'etcd3'`);
+        const bind = values['bind-address'];
+        const port = values['secure-port'];
+        const address = values['advertise-address'] || (unspecified.has(bind) ? machineAddress() : bind);
+        const serviceCidrs = (values['service-cluster-ip-range'] || '10.0.0.0/24').split(',');
+        const security = securityOf(values, clock, [bind, address, firstServiceAddress(serviceCidrs[0]!)]);
+        const held = new Disposables();
+        try {
+          const tls = {
+            ...(values['etcd-cafile'] && { ca: values['etcd-cafile'] }),
+            ...(values['etcd-certfile'] && { certificate: values['etcd-certfile'] }),
+            ...(values['etcd-keyfile'] && { key: values['etcd-keyfile'] }),
+          };
+          const endpoints = values['etcd-servers'].map((server) => server.replace(/\/$/, ''));
+          const store = await etcdStore({ endpoints, clock, tls });
+          held.add(() => store.close());
+          const { server, ready } = await startApiServer(
+            {
+              store,
+              security,
+              serviceCidrs,
+              advertise: { address, port },
+              plugins: { enable: values['enable-admission-plugins'], disable: values['disable-admission-plugins'] },
+              allowPrivileged: values['allow-privileged'],
+              inFlight: { reading: limit(values['max-requests-inflight']), writing: limit(values['max-mutating-requests-inflight']) },
+              compactionPeriod: values['etcd-compaction-interval'],
+            },
+            context,
+          );
+          held.add(() => server.close());
+          await server.listen({ host: bind, port });
+          log.info('Serving securely', { address: bind, port });
+          await ready;
+        } catch (error) {
+          await held.dispose();
+          throw error;
+        }
+        return running(() => held.dispose());
+      },
+    },
+    parameters,
+  );
