@@ -1,10 +1,11 @@
 /** One request and its answer, the same over HTTP/1.1 and HTTP/2. */
 import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Readable, Writable } from 'node:stream';
-import type { Exchange, Headers } from '../proxy/contract.ts';
+import { Readable, Writable } from 'node:stream';
+import { errorCode } from '#machinery/http2';
+import type { Stream } from '#machinery/http2';
+import type { Exchange, Headers, Outgoing } from '../proxy/contract.ts';
 
 const clientGone = new Error('the client went away');
 
@@ -39,60 +40,114 @@ export class Http2Exchange extends BaseExchange implements Exchange {
   readonly url: string;
   readonly headers: Headers;
   readonly httpVersion = '2';
-  readonly #stream: ServerHttp2Stream;
-  #bodyTaken = false;
+  readonly #stream: Stream;
+  #body: Readable | undefined;
+  #out: Writable | undefined;
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+  constructor(stream: Stream) {
     super();
     this.#stream = stream;
-    this.method = headers[':method'] as string;
-    this.url = headers[':path'] as string;
-    this.headers = headers as Headers;
-    stream.on('close', () => {
-      if (!stream.writableEnded) this.leave();
-    });
-    // Told by 'close' as well; without a listener it would be thrown.
-    stream.on('error', () => this.leave());
+    this.method = stream.head.method;
+    this.url = stream.head.path;
+    this.headers = stream.head.headers;
+    stream.onClose = (complete) => {
+      if (complete) return;
+      this.leave();
+      this.#body?.destroy(clientGone);
+      this.#out?.destroy(clientGone);
+    };
   }
 
   get remoteAddress(): string {
-    return this.#stream.session?.socket?.remoteAddress ?? '';
+    return (this.#stream.connection.socket as Socket).remoteAddress ?? '';
   }
 
   get body(): Readable {
-    this.#bodyTaken = true;
+    return (this.#body ??= readableOf(this.#stream));
+  }
+
+  collect(limit: number): Promise<Uint8Array | undefined> {
+    if (this.gone) return Promise.reject(clientGone);
+    const stream = this.#stream;
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array | undefined>();
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    const before = stream.onClose;
+    stream.onClose = (complete) => {
+      before?.(complete);
+      reject(clientGone);
+    };
+    stream.receive({
+      data(chunk) {
+        size += chunk.length;
+        if (size <= limit) chunks.push(chunk);
+        else resolve(undefined);
+        stream.consumed(chunk.length);
+      },
+      end: () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)),
+    });
+    return promise;
+  }
+
+  open(status: number, headers: Headers): Outgoing {
+    this.once();
+    this.#stream.respond(status, withoutHopHeaders(headers));
     return this.#stream;
   }
 
   respond(status: number, headers: Headers): Writable {
     this.once();
-    this.#discard();
-    if (!this.#stream.destroyed && !this.#stream.closed) this.#stream.respond({ ':status': status, ...withoutHopHeaders(headers) });
-    return this.#stream;
+    this.#stream.respond(status, withoutHopHeaders(headers));
+    return (this.#out ??= writableOf(this.#stream));
   }
 
   end(status: number, headers: Headers, body?: string | Uint8Array): void {
     this.once();
-    if (this.#stream.destroyed || this.#stream.closed) return;
-    this.#discard();
-    const size = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-    this.#stream.respond(
-      { ':status': status, ...withoutHopHeaders(headers), 'content-length': size },
-      { endStream: body === undefined || this.method === 'HEAD' },
-    );
-    // Ended after the write: a stream that closes with its write under way makes an error, with its stack, that nobody sees.
-    if (body !== undefined && this.method !== 'HEAD') this.#stream.write(body, () => this.#stream.end());
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    const all = { ...withoutHopHeaders(headers), 'content-length': String(bytes?.length ?? 0) };
+    if (!bytes?.length || this.method === 'HEAD') {
+      this.#stream.respond(status, all, true);
+      return;
+    }
+    this.#stream.respond(status, all);
+    this.#stream.end(bytes);
   }
 
   abort(): void {
-    this.#stream.close(2);
-  }
-
-  /** A body nobody reads would keep its share of the connection's window. */
-  #discard(): void {
-    if (!this.#bodyTaken) this.#stream.resume();
+    this.#stream.reset(errorCode.internalError);
   }
 }
+
+function readableOf(stream: Stream): Readable {
+  let taken = 0;
+  const more = (): void => {
+    stream.consumed(taken);
+    taken = 0;
+  };
+  const body = new Readable({ read: more });
+  stream.receive({
+    data(chunk) {
+      taken += chunk.length;
+      if (body.push(chunk)) more();
+    },
+    end: () => void body.push(null),
+  });
+  return body;
+}
+
+const writableOf = (stream: Stream): Writable =>
+  new Writable({
+    highWaterMark: 64 * 1024,
+    write: (chunk: Uint8Array, _encoding, done) => stream.write(chunk, done),
+    final(done) {
+      stream.end();
+      done();
+    },
+    destroy(error, done) {
+      if (!stream.ended) stream.reset();
+      done(error);
+    },
+  });
 
 /** HTTP/2 has no connections to speak of. */
 function withoutHopHeaders(headers: Headers): Headers {
@@ -134,6 +189,14 @@ export class Http1Exchange extends BaseExchange implements Exchange {
 
   get body(): Readable {
     return this.#request;
+  }
+
+  collect(limit: number): Promise<Uint8Array | undefined> {
+    return collected(this.#request, limit);
+  }
+
+  open(status: number, headers: Headers): Outgoing {
+    return outgoing(this.respond(status, headers));
   }
 
   respond(status: number, headers: Headers): Writable {
@@ -189,6 +252,14 @@ export class UpgradeExchange extends BaseExchange implements Exchange {
     return this.#socket;
   }
 
+  collect(limit: number): Promise<Uint8Array | undefined> {
+    return collected(this.#socket, limit);
+  }
+
+  open(status: number, headers: Headers): Outgoing {
+    return outgoing(this.respond(status, headers));
+  }
+
   respond(status: number, headers: Headers): Writable {
     this.once();
     const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`];
@@ -209,3 +280,30 @@ export class UpgradeExchange extends BaseExchange implements Exchange {
 
 const defined = (headers: Headers): Record<string, string | string[]> =>
   Object.fromEntries(Object.entries(headers).filter((entry): entry is [string, string | string[]] => entry[1] !== undefined));
+
+function collected(body: Readable, limit: number): Promise<Uint8Array | undefined> {
+  if (body.closed) return Promise.reject(clientGone);
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array | undefined>();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  body.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size <= limit) chunks.push(chunk);
+    else resolve(undefined);
+  });
+  body.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+  body.on('error', reject);
+  body.on('close', () => reject(clientGone));
+  return promise;
+}
+
+const outgoing = (out: Writable): Outgoing => ({
+  get backlog() {
+    return out.writableLength;
+  },
+  get closed() {
+    return out.destroyed || out.writableEnded;
+  },
+  write: (bytes, done) => void out.write(bytes, done && (() => done())),
+  end: () => void out.end(),
+});

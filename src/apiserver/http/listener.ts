@@ -1,15 +1,14 @@
 /**
- * One TLS port for HTTP/2 and HTTP/1.1 (ALPN decides), client certificates asked for but not required. HTTP/2 requests are served on the
- * stream API; upgrades (WebSocket, SPDY) come over HTTP/1.1.
+ * One TLS port for HTTP/2 and HTTP/1.1 (ALPN decides), client certificates asked for but not required. Upgrades (WebSocket, SPDY) come over
+ * HTTP/1.1.
  */
 import { createServer as createHttp1 } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { constants, createServer as createHttp2 } from 'node:http2';
-import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer as createTls } from 'node:tls';
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import type { Clock, Timer } from '#machinery/clock';
+import { Connection } from '#machinery/http2';
 import type { Log } from '#machinery/log';
 import type { Exchange, Upgrade } from '../proxy/contract.ts';
 import { Http1Exchange, Http2Exchange, UpgradeExchange } from './exchange.ts';
@@ -48,8 +47,7 @@ export async function listen(tls: TlsIdentity, target: ListenTarget, handler: Se
   };
   const peers = new WeakMap<Socket, Peer>();
   const sockets = new Set<Socket>();
-  const sessions = new Set<ServerHttp2Session>();
-  const bySession = new WeakMap<object, Peer>();
+  const connections = new Set<Connection>();
   const options: TlsOptions = {
     cert: tls.cert,
     key: tls.key,
@@ -60,7 +58,6 @@ export async function listen(tls: TlsIdentity, target: ListenTarget, handler: Se
     minVersion: 'TLSv1.2',
   };
   const http1 = createHttp1({ keepAliveTimeout: keepAlive, requestTimeout: 0, headersTimeout: 60_000 });
-  const http2 = createHttp2({ settings: { maxConcurrentStreams: 250 }, maxSessionMemory: 256, peerMaxConcurrentStreams: 1000 });
   const secure = createTls(options);
 
   const peerOf = (socket: TLSSocket): Peer => {
@@ -73,23 +70,26 @@ export async function listen(tls: TlsIdentity, target: ListenTarget, handler: Se
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', (error) => log.debug('Connection broke', { peer: socket.remoteAddress, error }));
-    peers.set(socket, peerOf(socket));
-    if (socket.alpnProtocol === 'h2') http2.emit('connection', socket);
-    else http1.emit('connection', socket);
+    if (socket.alpnProtocol === 'h2') speakHttp2(socket);
+    else {
+      peers.set(socket, peerOf(socket));
+      http1.emit('connection', socket);
+    }
   });
   secure.on('tlsClientError', (error) => log.debug('TLS handshake failed', { error }));
 
-  http2.on('session', (session) => {
-    sessions.add(session);
-    // A session hides its socket behind a proxy: the peer is kept by session.
-    bySession.set(session, peerOf(session.socket as TLSSocket));
-    session.on('close', () => sessions.delete(session));
-  });
-  http2.on('sessionError', (error) => log.debug('HTTP/2 session broke', { error }));
-  http2.on('stream', (stream: ServerHttp2Stream, headers) => {
-    const peer = stream.session && bySession.get(stream.session);
-    void serve(new Http2Exchange(stream, headers), peer ?? {});
-  });
+  const speakHttp2 = (socket: TLSSocket): void => {
+    const peer = peerOf(socket);
+    const connection = new Connection(socket, {
+      clock,
+      onRequest: (stream) => serve(new Http2Exchange(stream), peer),
+      onClose(reason) {
+        connections.delete(connection);
+        log.debug('HTTP/2 connection ended', { peer: socket.remoteAddress, reason });
+      },
+    });
+    connections.add(connection);
+  };
 
   http1.on('request', (request: IncomingMessage, response: ServerResponse) => {
     void serve(new Http1Exchange(request, response), peers.get(request.socket) ?? {});
@@ -112,10 +112,7 @@ export async function listen(tls: TlsIdentity, target: ListenTarget, handler: Se
     host: address?.address ?? '',
     async close() {
       const closed = new Promise<void>((done) => secure.close(() => done()));
-      for (const session of sessions) {
-        session.goaway(constants.NGHTTP2_NO_ERROR);
-        session.close();
-      }
+      for (const connection of connections) connection.leave();
       http1.closeIdleConnections();
       let timer: Timer | undefined;
       const late = new Promise<void>((done) => (timer = clock.setTimeout(done, grace)));
@@ -123,11 +120,10 @@ export async function listen(tls: TlsIdentity, target: ListenTarget, handler: Se
       timer?.cancel();
       // One turn for what is being written, then the rest is broken.
       await new Promise((done) => setImmediate(done));
-      for (const session of sessions) session.destroy();
+      for (const connection of connections) connection.destroy();
       for (const socket of sockets) socket.destroy();
       http1.closeAllConnections();
       http1.close();
-      http2.close();
       await closed;
     },
   };

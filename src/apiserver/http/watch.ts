@@ -8,7 +8,7 @@ import type { KubeObject } from '#machinery/meta';
 import type { CachedObject } from '../contract.ts';
 import type { Ticket } from '../filters/admittance.ts';
 import type { Answer } from '../handlers/contract.ts';
-import type { Exchange } from '../proxy/contract.ts';
+import type { Exchange, Outgoing } from '../proxy/contract.ts';
 import type { WatchItem } from '../registry/generic/watching.ts';
 import { protobufOf } from './encode.ts';
 import type { Accepted } from './negotiation.ts';
@@ -132,13 +132,13 @@ export async function serveWatch(
 ): Promise<void> {
   const { promise: finished, resolve } = Promise.withResolvers<void>();
   // A watch that cannot start throws here, and is answered as any failure.
-  let out: ReturnType<Exchange['respond']> | undefined;
+  let out: Outgoing | undefined;
   // What existed at the start may be much: only what comes after it counts.
   let allowance: number | undefined;
   const running = await answer.open(
     (items) => {
-      if (!out || out.writableEnded || out.destroyed) return false;
-      if (out.writableLength > maxBacklog + (allowance ?? 0)) {
+      if (!out || out.closed) return false;
+      if (out.backlog > maxBacklog + (allowance ?? 0)) {
         exchange.abort(new Error('the watcher does not keep up'));
         return false;
       }
@@ -149,7 +149,7 @@ export async function serveWatch(
     },
     () => resolve(),
   );
-  out = exchange.respond(200, { ...headers, 'content-type': writer.mediaType, 'transfer-encoding': 'chunked' });
+  out = exchange.open(200, { ...headers, 'content-type': writer.mediaType, 'transfer-encoding': 'chunked' });
   ticket?.opened();
   const timer = clock.setTimeout(resolve, answer.timeout);
   const stop = (): void => resolve();

@@ -9,6 +9,17 @@ import type { RequestContext } from '../registry/contract.ts';
 
 export type Headers = Record<string, string | string[] | undefined>;
 
+/** An answer's body that is sent bit by bit, without the weight of a stream. */
+export interface Outgoing {
+  /** Bytes that were written and have not left. */
+  readonly backlog: number;
+  /** The client is gone, or all was sent. */
+  readonly closed: boolean;
+  /** `done` is called when they have left, or will not. */
+  write(bytes: Uint8Array, done?: () => void): void;
+  end(): void;
+}
+
 /** One request and its answer over HTTP/1.1 or HTTP/2, alike. */
 export interface Exchange {
   readonly method: string;
@@ -20,6 +31,8 @@ export interface Exchange {
   readonly remoteAddress: string;
   /** The request's body. */
   readonly body: Readable;
+  /** The whole body, instead of `body`; undefined where it is longer than `limit`. Rejects when the client goes before its end. */
+  collect(limit: number): Promise<Uint8Array | undefined>;
   /** The client went away before the answer was complete. */
   readonly gone: boolean;
   /** Aborts then. */
@@ -28,6 +41,8 @@ export interface Exchange {
   readonly responded: boolean;
   /** Sends the head; what it returns is the answer's body. Once only. */
   respond(status: number, headers: Headers): Writable;
+  /** The same for a body of many small writes. Once only. */
+  open(status: number, headers: Headers): Outgoing;
   /** Sends head and body at once. Once only. */
   end(status: number, headers: Headers, body?: string | Uint8Array): void;
   /** Breaks the connection (HTTP/1.1) or resets the stream (HTTP/2): for failures after the head was sent. */
