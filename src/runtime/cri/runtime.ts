@@ -1,14 +1,22 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { sleep, systemClock } from '#machinery/clock';
+import type { Clock } from '#machinery/clock';
 import { RuntimeError } from '../contract.ts';
-import type { Runtime } from '../contract.ts';
+import type { Runtime, RuntimeService } from '../contract.ts';
 import { connectCri } from './connection.ts';
 
 const run = promisify(execFile);
 
 /** A CRI runtime behind a unix socket: containerd, or CRI-O. `name` is what container ids are prefixed with ("containerd"). */
-export async function criRuntime(socketPath: string): Promise<Runtime> {
+export async function criRuntime(socketPath: string, clock: Clock = systemClock): Promise<Runtime> {
   const connection = await connectCri(socketPath);
+  try {
+    await initialized(connection.runtime, clock);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
   const version = await connection.runtime.version({});
   const name = version.runtimeName ?? 'cri';
   const close = (): Promise<void> => {
@@ -46,4 +54,19 @@ export async function criRuntime(socketPath: string): Promise<Runtime> {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+const patience = 60_000;
+
+/** containerd listens before its CRI plugin has read what is there, and then refuses; it tells nobody when it is done. */
+async function initialized(runtime: RuntimeService, clock: Clock): Promise<void> {
+  const deadline = clock.monotonic() + patience;
+  for (;;)
+    try {
+      await runtime.status({});
+      return;
+    } catch (error) {
+      if (!/server is not initialized yet/.test((error as Error).message) || clock.monotonic() > deadline) throw error;
+      await sleep(clock, 50);
+    }
 }
