@@ -29,7 +29,7 @@ if [ ! -f "$OUT/e2e-images.tar" ]; then
   go_build consume-cpu . k8s.io/kubernetes/test/images/resource-consumer/consume-cpu
   go_build sample-apiserver . k8s.io/sample-apiserver
   go_build coredns coredns .
-  built pause || gcc -static -Os -s -o "$OUT/bin/pause" "$HERE/pause.c"
+  for i in pause sh; do built $i || gcc -static -Os -s -o "$OUT/bin/$i" "$HERE/$i.c"; done
   if [ ! -d "$OUT/rootfs/usr/bin" ]; then
     rm -rf "$OUT/rootfs"
     mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v security | grep debian | head -1)
