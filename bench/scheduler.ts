@@ -28,7 +28,7 @@ function side(name: string, api: ApiSide, command: string[], workload: string, n
     name,
     async run() {
       const [first, ...parameters] = [...api.enter, ...command];
-      const child = spawn(first!, parameters, { stdio: ['ignore', 'ignore', 'inherit'] });
+      const child = spawn(first!, parameters, { stdio: 'ignore' });
       const gone = new Promise((resolve) => child.once('close', resolve));
       try {
         const { count, seconds } = JSON.parse(await drive(api, 'round', workload, nodes)) as { count: number; seconds: number };

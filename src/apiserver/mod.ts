@@ -6,6 +6,7 @@
 export * from './contract.ts';
 export { createApiServer, loopbackUser } from './server.ts';
 export type { ApiServer, ApiServerOptions, ServerParts } from './options.ts';
+export { Auditor, auditPolicy, logBackend, RotatingFile } from './audit/index.ts';
 export type { Listener, ListenTarget, TlsIdentity } from './http/listener.ts';
 export type { ConnectHandler, ConnectRequest, Exchange, Upgrade } from './proxy/contract.ts';
 export { createAuthentication, frontProxyHeaders, parseTokenFile, ServiceAccountTokens } from './authn/index.ts';

@@ -83,7 +83,11 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     watchTimeout: () => minWatch * (1 + random.next()),
   };
   const transportFor = (user: UserInfo, userAgent = managerOf(user)): Transport =>
-    inProcessTransport({ handlers, authorizer: theAuthorizer, clock, signal: stopping.signal }, user, userAgent);
+    inProcessTransport(
+      { handlers, authorizer: theAuthorizer, auditor: options.audit, clock, random, signal: stopping.signal },
+      user,
+      userAgent,
+    );
   const client = clientOver(transportFor(loopbackUser, 'kube-apiserver'));
   const informers = informersOver(client, { clock, random, log });
   disposables.add(() => informers.stop());

@@ -1,6 +1,6 @@
 /** The control plane in one process: store, API server, controllers, scheduler. The parts meet through the API server's in-process client alone. */
 import { loopbackUser } from '#apiserver';
-import type { ApiServer } from '#apiserver';
+import type { ApiServer, Auditor } from '#apiserver';
 import { informersOver } from '#client';
 import { Disposables } from '#machinery/lifecycle';
 import type { Context } from '#machinery/lifecycle';
@@ -18,6 +18,7 @@ export interface ControlPlaneOptions {
   store: Store;
   /** Where machines and pods reach the API. */
   advertise: { address: string; port: number };
+  audit?: Auditor;
   /** Under test: caches hand out frozen objects. */
   freeze?: boolean;
 }
@@ -38,7 +39,7 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
   const { server, ready: apiReady } = await startApiServer(
     {
       store,
-      security: clusterSecurity(certificates, config.clusterDomain),
+      security: { ...clusterSecurity(certificates, config.clusterDomain), ...(options.audit && { audit: options.audit }) },
       serviceCidrs: [config.serviceCidr],
       advertise,
       admission: [flow.admission],

@@ -9,6 +9,7 @@ import { jsonLog } from '#machinery/log';
 import { lmdbStore } from '#store';
 import type { KeyPair } from '#machinery/pki';
 import { machinesGroup } from './add-ons.ts';
+import { clusterAudit } from './audit.ts';
 import { clusterCertificates, filePems } from './certificates.ts';
 import type { ClusterCertificates } from './certificates.ts';
 import { machineAddress, machineName, readConfig } from './config.ts';
@@ -140,7 +141,13 @@ async function startFirst(
   const sandboxed = config.runtime === 'containerd' && config.machines > 0;
   const address = machineAddress(config, 1);
   const controlPlane = await startControlPlane(
-    { config, certificates, store, advertise: { address, port: sandboxed ? securePort : config.port } },
+    {
+      config,
+      certificates,
+      store,
+      advertise: { address, port: sandboxed ? securePort : config.port },
+      ...clusterAudit(process.env, context),
+    },
     context,
   );
   held.add(() => controlPlane.stop());

@@ -18,7 +18,8 @@ export interface AuditBackend {
 
 export interface AuditedRequest {
   auditID: string;
-  exchange: Exchange;
+  /** What is told of how it came; requests of this process come by no connection. */
+  exchange: Pick<Exchange, 'url' | 'headers' | 'remoteAddress'>;
   info: RequestInfo;
   user: UserInfo;
   /** Milliseconds since 1970. */

@@ -3,9 +3,10 @@
  */
 import type { ApiCall, Transport, WatchEvent, WatchHandle } from '#client';
 import { patchMediaTypes } from '#client';
-import type { Clock } from '#machinery/clock';
+import type { Clock, Random } from '#machinery/clock';
 import type { KubeObject } from '#machinery/meta';
 import { StatusError, badRequest, serviceUnavailable, timeout } from '#machinery/status';
+import type { AuditTrail, Auditor } from '../audit/index.ts';
 import type { Authorizer, RequestInfo, UserInfo } from '../contract.ts';
 import { authorize } from '../filters/authorization.ts';
 import type { RequestContext } from '../registry/contract.ts';
@@ -18,7 +19,9 @@ import { fieldManagerOf } from './field-manager.ts';
 export interface InProcessOptions {
   handlers: Handlers;
   authorizer(): Authorizer;
+  auditor: Auditor | undefined;
   clock: Clock;
+  random: Random;
   /** Aborts when the server stops. */
   signal: AbortSignal;
 }
@@ -44,6 +47,29 @@ function infoOf(call: Omit<ApiCall, 'verb' | 'body' | 'patchType'>, verb: string
   };
 }
 
+function completed(trail: AuditTrail, answer: Answer): void {
+  if (answer.type === 'watch') {
+    trail.started(200);
+    return;
+  }
+  if (answer.type === 'object' && trail.wantsResponse) trail.response(Buffer.from(JSON.stringify(answer.object)));
+  trail.complete(answer.type === 'object' ? answer.code : 200, undefined, false);
+}
+
+/** The path that the request would have over HTTP. */
+function requestUri(info: RequestInfo, query: Record<string, string> = {}): string {
+  const { group, version, resource, namespace, name, subresource, verb } = info;
+  const path = [
+    group ? `/apis/${group}/${version}` : `/api/${version}`,
+    ...(namespace && resource !== 'namespaces' ? ['namespaces', namespace] : []),
+    resource,
+    ...(name && verb !== 'list' && verb !== 'watch' ? [name] : []),
+    ...(subresource ? [subresource] : []),
+  ].join('/');
+  const text = new URLSearchParams(query).toString();
+  return text ? `${path}?${text}` : path;
+}
+
 const metadataOf = (object: KubeObject): KubeObject => ({
   kind: 'PartialObjectMetadata',
   apiVersion: 'meta.k8s.io/v1',
@@ -52,7 +78,12 @@ const metadataOf = (object: KubeObject): KubeObject => ({
 
 export function inProcessTransport(options: InProcessOptions, user: UserInfo, userAgent: string): Transport {
   const { handlers, clock } = options;
-  const contextOf = (call: Omit<ApiCall, 'verb' | 'body' | 'patchType'>, info: RequestInfo, signal: AbortSignal): RequestContext => {
+  const contextOf = (
+    call: Omit<ApiCall, 'verb' | 'body' | 'patchType'>,
+    info: RequestInfo,
+    signal: AbortSignal,
+    audit: AuditTrail | undefined,
+  ): RequestContext => {
     const query = new URLSearchParams(call.query);
     return {
       info,
@@ -62,17 +93,32 @@ export function inProcessTransport(options: InProcessOptions, user: UserInfo, us
       fieldManager: fieldManagerOf(query, userAgent),
       warn: () => undefined,
       annotate: () => undefined,
+      audit,
       signal,
     };
+  };
+  const begun = (auditor: Auditor, call: Pick<ApiCall, 'query'>, info: RequestInfo): AuditTrail | undefined => {
+    const exchange = { url: requestUri(info, call.query), headers: { 'user-agent': userAgent }, remoteAddress: '' };
+    return auditor.begin({ auditID: options.random.uuid(), exchange, info, user, received: clock.now(), annotations: {} });
   };
   const answer = async (call: Omit<ApiCall, 'verb' | 'body' | 'patchType'>, verb: string, body?: RequestBody): Promise<Answer> => {
     if (options.signal.aborted) throw serviceUnavailable('the API server is stopped');
     call.signal?.throwIfAborted();
     const info = infoOf(call, verb);
     if (!info.name && ['get', 'update', 'patch', 'delete'].includes(verb)) throw badRequest('name must be provided');
-    await authorize(options.authorizer(), user, info);
-    const signal = call.signal ? AbortSignal.any([call.signal, options.signal]) : options.signal;
-    return dispatch(handlers, { context: contextOf(call, info, signal), body });
+    const trail = options.auditor && begun(options.auditor, call, info);
+    try {
+      trail?.received();
+      await authorize(options.authorizer(), user, info);
+      const signal = call.signal ? AbortSignal.any([call.signal, options.signal]) : options.signal;
+      const result = await dispatch(handlers, { context: contextOf(call, info, signal, trail), body });
+      if (trail) completed(trail, result);
+      return result;
+    } catch (error) {
+      const status = error instanceof StatusError ? error.status : undefined;
+      trail?.complete(status?.code ?? 500, status, false);
+      throw error;
+    }
   };
   return {
     async call(call) {
