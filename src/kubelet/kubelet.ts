@@ -107,7 +107,7 @@ class KubeletInstance {
         return pod && isStaticPod(pod) ? this.#mirrors.mirrorOf(pod) : pod;
       },
     });
-    this.#probes = new ProbeManager({ runtime, clock, random, log, events, startedAt: clock.now() }, (uid, type, result) => {
+    this.#probes = new ProbeManager({ runtime, clock, random, log, events, startedAt: clock.now(), simulated }, (uid, type, result) => {
       this.#refreshSoon(uid);
       if (type !== 'readiness' && result !== 'unknown') this.#workers.wake(uid);
     });

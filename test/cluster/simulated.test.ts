@@ -66,6 +66,20 @@ test('three machines are Ready and a Deployment becomes available on them', asyn
   await until(Deployment, (all) => all.some(({ metadata, status }) => metadata?.name === 'web' && status?.availableReplicas === 6));
 });
 
+test('probes and hooks of every kind succeed on pods that have no address', async () => {
+  const action = { httpGet: { port: 8080 } };
+  const probes = {
+    readinessProbe: { ...action, periodSeconds: 1 },
+    livenessProbe: { tcpSocket: { port: 8080 } },
+    startupProbe: { grpc: { port: 9 } },
+    lifecycle: { postStart: action, preStop: action },
+  };
+  await client.create(Deployment, deployment('probed', 2, { containers: [{ name: 'c', image: 'image:1', ...probes }] }));
+  await until(Pod, readyPods('probed', 2));
+  await client.delete(Deployment, { namespace: 'default', name: 'probed' });
+  await until(Pod, (pods) => pods.every((pod) => pod.metadata?.labels?.['app'] !== 'probed'));
+});
+
 test('a new template rolls over without dropping below what is wanted, then deletion leaves nothing', async () => {
   const current = await client.get(Deployment, { namespace: 'default', name: 'web' });
   await client.patch(Deployment, { namespace: 'default', name: 'web' }, 'strategic', {

@@ -18,6 +18,7 @@ export interface KillDependencies {
   clock: Clock;
   log: Log;
   events: EventRecorder;
+  simulated?: boolean;
 }
 
 export interface KillRequest {

@@ -18,6 +18,8 @@ export interface HookDependencies {
   clock: Clock;
   events: EventRecorder;
   signal?: AbortSignal;
+  /** As with probes: the runtime answers every hook as it answers a command. */
+  simulated?: boolean;
 }
 
 /** There is none upstream either: a hook's request ends with the grace period. */
@@ -28,8 +30,8 @@ export async function runHook(handler: LifecycleHandler, target: HookTarget, dep
   const { pod, container } = target;
   const where = `for Container "${container.name}" in Pod "${formatPod(pod)}" failed - error: `;
   const { clock, runtime, signal } = deps;
-  if (handler.exec) {
-    const command = handler.exec.command ?? [];
+  if (handler.exec || (deps.simulated && handler.httpGet)) {
+    const command = handler.exec?.command ?? [];
     const what = `Exec lifecycle hook ([${command.join(' ')}]) ${where}`;
     let answer: Awaited<ReturnType<Runtime['runtime']['execSync']>>;
     try {

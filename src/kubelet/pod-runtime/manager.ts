@@ -325,7 +325,17 @@ export class PodRuntime {
     const hook = container.lifecycle?.postStart;
     if (!hook) return;
     try {
-      await runHook(hook, { pod, container, containerId: id, podIp: state.ips[0] ?? '' }, { runtime, clock, events, signal });
+      await runHook(
+        hook,
+        { pod, container, containerId: id, podIp: state.ips[0] ?? '' },
+        {
+          runtime,
+          clock,
+          events,
+          signal,
+          simulated: this.#options.simulated,
+        },
+      );
     } catch (error) {
       // The pod's own end ends the container.
       signal.throwIfAborted();

@@ -20,6 +20,8 @@ export interface ProbeDependencies {
   runtime: Runtime;
   clock: Clock;
   signal?: AbortSignal;
+  /** The pod has no process and no address: its runtime answers every probe as it answers a command. */
+  simulated?: boolean;
 }
 
 const outputLimit = 10 * 1024;
@@ -28,13 +30,13 @@ const outputLimit = 10 * 1024;
 export async function runProbe(
   probe: Probe,
   { container, containerId, podIp }: ProbeTarget,
-  { runtime, clock, signal }: ProbeDependencies,
+  { runtime, clock, signal, simulated }: ProbeDependencies,
 ): Promise<{ outcome: Outcome; output: string }> {
   const timeoutSeconds = probe.timeoutSeconds || 1;
   const timeout = timeoutSeconds * 1000;
-  if (probe.exec) {
+  if (probe.exec || simulated) {
     const statics = new Map((container.env ?? []).map(({ name, value }) => [name, value ?? '']));
-    const cmd = (probe.exec.command ?? []).map((word) => expand(word, (name) => statics.get(name)));
+    const cmd = (probe.exec?.command ?? []).map((word) => expand(word, (name) => statics.get(name)));
     try {
       const answer = await runtime.runtime.execSync({ containerId, cmd, timeout: timeoutSeconds }, signal ? { signal } : undefined);
       const output = Buffer.concat([answer.stdout ?? new Uint8Array(), answer.stderr ?? new Uint8Array()])

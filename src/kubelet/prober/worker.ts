@@ -30,6 +30,7 @@ export interface WorkerDependencies {
   results: ProbeResults;
   /** When the kubelet started, in milliseconds since 1970. */
   startedAt: number;
+  simulated?: boolean;
 }
 
 /** One probe of one container: a timer that runs only while the container does. upstream: pkg/kubelet/prober/worker.go. */
@@ -133,7 +134,7 @@ export class ProbeWorker {
   }
 
   async #run(): Promise<void> {
-    const { clock, runtime, log } = this.#deps;
+    const { clock, runtime, log, simulated = false } = this.#deps;
     const begun = clock.now();
     const abort = (this.#abort = new AbortController());
     const target = { container: this.#container, containerId: this.#containerId, podIp: this.#podIp };
@@ -141,7 +142,7 @@ export class ProbeWorker {
     let problem: unknown;
     for (let attempt = 0; attempt < attempts && !answer && !abort.signal.aborted; attempt++)
       try {
-        answer = await runProbe(this.#probe, target, { runtime, clock, signal: abort.signal });
+        answer = await runProbe(this.#probe, target, { runtime, clock, signal: abort.signal, simulated });
       } catch (error) {
         problem = error;
       }
