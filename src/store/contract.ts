@@ -141,7 +141,7 @@ export type StoreErrorCode =
   | 'key-not-found'
   | 'invalid'
   | 'closed'
-  /** A store behind a network did not answer; what was asked for may or may not have happened. */
+  /** The disk failed, and nothing of what was asked for has happened; or a store behind a network did not answer, and it may have happened. */
   | 'unavailable'
   | 'corrupt';
 

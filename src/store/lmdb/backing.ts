@@ -5,11 +5,9 @@
  * after LMDB's two syncs (data pages, then the meta page), so what is acknowledged is on the disk; a torn commit leaves the
  * meta page before it in force. Writes never overlap, so that a failed one can be taken back.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readSync, statfsSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { open } from 'lmdb';
-import type { Database, RootDatabase } from 'lmdb';
 import { StoreError } from '../contract.ts';
 import type { Backing, Batch, Recovered } from '../mvcc/backing.ts';
 import { noSpace } from '../mvcc/errors.ts';
@@ -17,20 +15,21 @@ import { noValue } from '../mvcc/record.ts';
 import type { Record } from '../mvcc/record.ts';
 import { formatVersion, headerSize, minus, plus, readHeader, writeHeader } from './format.ts';
 import type { State } from './format.ts';
+import { checkMetaPages, corrupt, markMade } from './meta-pages.ts';
 import { own } from './owner.ts';
-
-type Table = Database<Buffer, number>;
+import { pageSize, pagesOf, Room } from './room.ts';
+import { openTables, pagesIn } from './tables.ts';
+import type { Tables } from './tables.ts';
 
 export class LmdbBacking implements Backing {
   readonly reserve = 1000;
   readonly path: string;
-  readonly #root: RootDatabase<Buffer, string>;
-  readonly #records: Table;
-  readonly #values: Table;
-  readonly #leases: Table;
-  readonly #meta: Database<Buffer, string>;
+  #tables: Tables;
   readonly #disown: () => void;
+  readonly #room: Room;
   #state: State;
+  /** LMDB refuses everything once a meta page could not be written, until the environment is opened anew; why that failed. */
+  #broken: unknown;
   #sequence = 0;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -40,21 +39,9 @@ export class LmdbBacking implements Backing {
     this.#disown = own(path);
     try {
       checkMetaPages(path);
-      this.#root = open<Buffer, string>({
-        path,
-        encoding: 'binary',
-        maxDbs: 8,
-        overlappingSync: false,
-        // Batches are ours. Its own, of a turn of the loop, would be a second promise that nobody hears reject.
-        eventTurnBatching: false,
-        // Address space only. Where it is scarce, lmdb maps piece by piece.
-        ...(process.arch.includes('64') && { mapSize: 64 * 1024 ** 3 }),
-      });
-      this.#meta = this.#root.openDB<Buffer, string>({ name: 'meta', encoding: 'binary' });
-      this.#records = this.#root.openDB<Buffer, number>({ name: 'records', encoding: 'binary' });
-      this.#values = this.#root.openDB<Buffer, number>({ name: 'values', encoding: 'binary' });
-      this.#leases = this.#root.openDB<Buffer, number>({ name: 'leases', encoding: 'binary' });
+      this.#tables = openTables(path);
       this.#state = this.#readState();
+      this.#room = new Room(join(path, 'data.mdb'));
     } catch (error) {
       this.#disown();
       throw error;
@@ -66,7 +53,7 @@ export class LmdbBacking implements Backing {
     const records: Record[] = [];
     let checksum = 0;
     // `forEach` of the range, not an iterator: the headers of a big store are many.
-    this.#records.getRange({ snapshot: false }).forEach(({ key, value }) => {
+    this.#tables.records.getRange({ snapshot: false }).forEach(({ key, value }) => {
       checksum = plus(checksum, crc32(value));
       records.push(readHeader(key, value));
     });
@@ -76,23 +63,32 @@ export class LmdbBacking implements Backing {
     const newest = records.at(-1)?.modRevision ?? 0;
     if (newest > seen) throw corrupt(this.path, `there is a record of revision ${newest}, the state says ${seen}`);
     this.#sequence = records.at(-1)?.sequence ?? 0;
-    const leases = [...this.#leases.getRange({})].map(({ key, value }) => ({ id: key, ttl: value.readDoubleLE(0) }));
+    const leases = [...this.#tables.leases.getRange({})].map(({ key, value }) => ({ id: key, ttl: value.readDoubleLE(0) }));
     return { revision: clean ? seen : seen + this.reserve, compactRevision, seen, records, leases };
   }
 
   /** `inspect`, then marks the store as in use. */
   async recover(): Promise<Recovered> {
     const recovered = this.inspect();
-    await this.#commit({ ...this.#state, revision: recovered.revision, clean: false }, () => undefined);
+    await this.#commit({ ...this.#state, revision: recovered.revision, clean: false }, 0, false, () => undefined);
+    markMade(this.path);
     return recovered;
   }
 
   load(record: Record): Uint8Array {
     if (record.size === 0) return noValue;
-    const value = this.#values.getBinary(record.sequence);
+    const value = this.#read(record);
     if (value === undefined || value.length !== record.size || crc32(value) !== record.checksum)
       throw corrupt(this.path, `the value of ${record.key} at revision ${record.modRevision} is not what was written`);
     return value;
+  }
+
+  #read({ sequence }: Record): Buffer | undefined {
+    try {
+      return this.#tables.values.getBinary(sequence);
+    } catch (error) {
+      throw this.#failure(error);
+    }
   }
 
   write({ records, revision, granted, revoked }: Batch): Promise<void> {
@@ -108,25 +104,31 @@ export class LmdbBacking implements Backing {
         record.sequence = ++sequence;
         return { record, header };
       });
-      await this.#commit({ ...this.#state, revision, checksum }, (keep) => {
-        for (const { record, header } of parts) {
-          keep(this.#records.put(record.sequence, header));
-          if (record.size > 0) keep(this.#values.put(record.sequence, record.value as Buffer));
-        }
-        for (const { id, ttl } of granted) {
-          const value = Buffer.allocUnsafe(8);
-          value.writeDoubleLE(ttl);
-          keep(this.#leases.put(id, value));
-        }
-        for (const id of revoked) keep(this.#leases.remove(id));
-      });
+      const pages = records.reduce((sum, record) => sum + pagesOf(record), 0);
+      await this.#commit(
+        { ...this.#state, revision, checksum },
+        pages,
+        records.some((record) => record.version > 0),
+        (keep) => {
+          for (const { record, header } of parts) {
+            keep(this.#tables.records.put(record.sequence, header));
+            if (record.size > 0) keep(this.#tables.values.put(record.sequence, record.value as Buffer));
+          }
+          for (const { id, ttl } of granted) {
+            const value = Buffer.allocUnsafe(8);
+            value.writeDoubleLE(ttl);
+            keep(this.#tables.leases.put(id, value));
+          }
+          for (const id of revoked) keep(this.#tables.leases.remove(id));
+        },
+      );
       this.#sequence = sequence;
     });
   }
 
   compact(revision: number): Promise<void> {
     return this.#next(() =>
-      this.#commit({ ...this.#state, compactRevision: Math.max(revision, this.#state.compactRevision) }, () => undefined),
+      this.#commit({ ...this.#state, compactRevision: Math.max(revision, this.#state.compactRevision) }, 0, false, () => undefined),
     );
   }
 
@@ -145,15 +147,15 @@ export class LmdbBacking implements Backing {
   #remove(records: readonly Record[]): Promise<void> {
     let { checksum } = this.#state;
     const present = records.filter((record) => {
-      const header = this.#records.getBinary(record.sequence);
+      const header = this.#tables.records.getBinary(record.sequence);
       if (header) checksum = minus(checksum, crc32(header));
       return header !== undefined;
     });
     if (present.length === 0) return Promise.resolve();
-    return this.#commit({ ...this.#state, checksum }, (keep) => {
+    return this.#commit({ ...this.#state, checksum }, present.length, false, (keep) => {
       for (const { sequence, size } of present) {
-        keep(this.#records.remove(sequence));
-        if (size > 0) keep(this.#values.remove(sequence));
+        keep(this.#tables.records.remove(sequence));
+        if (size > 0) keep(this.#tables.values.remove(sequence));
       }
     });
   }
@@ -161,33 +163,34 @@ export class LmdbBacking implements Backing {
   /** A copy of the newest durable state in a directory of its own, which can be opened as a store. Writes go on meanwhile. */
   async snapshot(directory: string): Promise<void> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    await this.#root.backup(directory, true);
+    await this.#tables.root.backup(directory, true);
   }
 
-  /** Bytes of the file, and of the pages in it that are in use. */
+  /** Bytes of the file that have ever been used, and of those that are in use now. */
   size(): { total: number; inUse: number } {
-    const stats = this.#root.getStats() as { pageSize: number; lastPageNumber: number; free: { entryCount: number } };
-    const total = (stats.lastPageNumber + 1) * stats.pageSize;
-    return { total, inUse: total };
+    const { last, free } = pagesIn(this.#tables);
+    return { total: (last + 1) * pageSize, inUse: (last + 1 - free) * pageSize };
   }
 
   async close(revision: number): Promise<void> {
     try {
-      await this.#next(() => this.#commit({ ...this.#state, revision, clean: revision === this.#state.revision }, () => undefined));
+      await this.#next(() =>
+        this.#commit({ ...this.#state, revision, clean: revision === this.#state.revision }, 0, false, () => undefined),
+      );
     } finally {
-      await this.#root.close();
+      await this.#tables.root.close();
       this.#disown();
     }
   }
 
   /** Without marking a clean end: for a store that could not be opened. */
   async abandon(): Promise<void> {
-    await this.#root.close();
+    await this.#tables.root.close();
     this.#disown();
   }
 
   #readState(): State {
-    const found = this.#meta.getBinary('state');
+    const found = this.#tables.meta.getBinary('state');
     if (!found) return { format: formatVersion, revision: 1, compactRevision: 0, checksum: 0, clean: true };
     const state = JSON.parse(found.toString()) as State;
     if (state.format !== formatVersion)
@@ -201,19 +204,39 @@ export class LmdbBacking implements Backing {
     return next;
   }
 
-  /** One LMDB transaction: what `fill` puts and the state after it. `keep` takes the promises of the single operations. */
-  async #commit(state: State, fill: (keep: (operation: Promise<unknown>) => void) => void): Promise<void> {
+  /**
+   * One LMDB transaction: what `fill` puts and the state after it. `keep` takes the promises of the single operations.
+   * `pages`: how many it may need for what it puts or removes; `puts`: it must leave room for deletions.
+   */
+  async #commit(state: State, pages: number, puts: boolean, fill: (keep: (operation: Promise<unknown>) => void) => void): Promise<void> {
     // Each fails with the batch; the batch's own failure is the one that is looked at.
     const keep = (operation: Promise<unknown>): void => void operation.then(undefined, () => undefined);
+    if (this.#broken !== undefined) await this.#reopen();
+    await this.#room.reserve(pages, puts, () => pagesIn(this.#tables));
     try {
-      await this.#root.batch(() => {
+      await this.#tables.root.batch(() => {
         fill(keep);
-        keep(this.#meta.put('state', Buffer.from(JSON.stringify(state))));
+        keep(this.#tables.meta.put('state', Buffer.from(JSON.stringify(state))));
       });
     } catch (error) {
-      throw this.#failure(await causeOf(error));
+      const cause = await causeOf(error);
+      this.#broken = cause;
+      // At once, for the sake of readers. Where it fails, the next write tries again.
+      await this.#reopen().catch(() => undefined);
+      throw this.#failure(cause);
     }
     this.#state = state;
+  }
+
+  /** After a failed write. What is there must be what was there before it. */
+  async #reopen(): Promise<void> {
+    await this.#tables.root.close();
+    this.#tables = openTables(this.path);
+    const found = JSON.stringify(this.#readState());
+    const known = JSON.stringify(this.#state);
+    if (found !== known)
+      throw new StoreError('closed', `Store ${this.path} must be opened anew: after a failed write it is at ${found}, not at ${known}`);
+    this.#broken = undefined;
   }
 
   #failure(cause: unknown): StoreError {
@@ -222,11 +245,8 @@ export class LmdbBacking implements Backing {
     const enospc = 28;
     const dquot = 122;
     if (code === mapFull || code === enospc || code === dquot) return noSpace(cause);
-    // LMDB reports a write that was cut short by a full disk as an input/output error.
-    const { bavail, bsize } = statfsSync(this.path);
-    if (bavail * bsize < 16 * 1024 * 1024) return noSpace(cause);
     const message = cause instanceof Error ? cause.message : String(cause);
-    return new StoreError('closed', `Cannot write to store ${this.path}: ${message}`, { cause });
+    return new StoreError('unavailable', `Store ${this.path} does not answer: ${message}`, { cause });
   }
 }
 
@@ -236,26 +256,4 @@ async function causeOf(error: unknown): Promise<unknown> {
   if (!commitError) return error;
   const late = new Promise<unknown>((resolve) => setImmediate(() => setImmediate(() => resolve(error))));
   return Promise.race([commitError.catch((cause: unknown) => cause), late]);
-}
-
-export const corrupt = (path: string, what: string): StoreError => new StoreError('corrupt', `Store ${path} is corrupt: ${what}`);
-
-/** Both of LMDB's meta pages must be LMDB's: it takes what they say for addresses, and a process that follows bad ones is killed. */
-function checkMetaPages(path: string): void {
-  const file = join(path, 'data.mdb');
-  if (!existsSync(file)) return;
-  const [pageSize, offset, magic, version] = [4096, 24, 0xbeefc0de, 2];
-  const head = Buffer.alloc(2 * pageSize);
-  const descriptor = openSync(file, 'r');
-  let length: number;
-  try {
-    length = readSync(descriptor, head, 0, head.length, 0);
-  } finally {
-    closeSync(descriptor);
-  }
-  // A crash while it was made left it empty: it is made anew.
-  if (length === 0) return;
-  for (const at of [offset, pageSize + offset])
-    if (length < head.length || head.readUInt32LE(at) !== magic || head.readUInt32LE(at + 4) !== version)
-      throw corrupt(path, `data.mdb does not begin as LMDB's files do`);
 }

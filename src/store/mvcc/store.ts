@@ -203,6 +203,11 @@ export class MvccStore implements Store {
     }
   }
 
+  /** Resolves when the space of all that is compacted is free, or cannot be freed for now. */
+  reclaimed(): Promise<void> {
+    return this.#compaction.catch(() => undefined);
+  }
+
   close(): Promise<void> {
     return (this.#closed ??= this.#close());
   }

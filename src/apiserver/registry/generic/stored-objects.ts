@@ -76,7 +76,8 @@ export class StoredObjects {
       if (!(error instanceof StoreError)) throw error;
       if (error.code === 'too-large')
         throw failure(413, 'RequestEntityTooLarge', `Request entity too large: ${error.message}`, undefined, error);
-      if (error.code === 'no-space' || error.code === 'closed') throw failure(503, 'ServiceUnavailable', error.message, undefined, error);
+      if (error.code === 'no-space' || error.code === 'closed' || error.code === 'unavailable')
+        throw failure(503, 'ServiceUnavailable', error.message, undefined, error);
       throw error;
     }
   }

@@ -4,3 +4,5 @@ export type { CrashOptions, Death } from './rounds.ts';
 export { FaultyDisk } from './disk.ts';
 export { errno } from './errno.ts';
 export { mount, whyNoFuse } from './fuse.ts';
+export { diskProcess } from './disk-process.ts';
+export type { DiskFaults, DiskProcess } from './disk-process.ts';

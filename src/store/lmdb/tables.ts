@@ -1,0 +1,46 @@
+/** The LMDB environment of a store, opened. */
+import { open } from 'lmdb';
+import type { Database, RootDatabase } from 'lmdb';
+
+export interface Tables {
+  root: RootDatabase<Buffer, string>;
+  records: Database<Buffer, number>;
+  values: Database<Buffer, number>;
+  leases: Database<Buffer, number>;
+  meta: Database<Buffer, string>;
+}
+
+export function openTables(path: string): Tables {
+  const root = open<Buffer, string>({
+    path,
+    encoding: 'binary',
+    maxDbs: 8,
+    overlappingSync: false,
+    // Batches are ours. Its own, of a turn of the loop, would be a second promise that nobody hears reject.
+    eventTurnBatching: false,
+    // Address space only. Where it is scarce, lmdb maps piece by piece.
+    ...(process.arch.includes('64') && { mapSize: 64 * 1024 ** 3 }),
+  });
+  return {
+    root,
+    meta: root.openDB<Buffer, string>({ name: 'meta', encoding: 'binary' }),
+    records: root.openDB<Buffer, number>({ name: 'records', encoding: 'binary' }),
+    values: root.openDB<Buffer, number>({ name: 'values', encoding: 'binary' }),
+    leases: root.openDB<Buffer, number>({ name: 'leases', encoding: 'binary' }),
+  };
+}
+
+interface TreePages {
+  treeBranchPageCount: number;
+  treeLeafPageCount: number;
+  overflowPages: number;
+}
+
+/** The last page that was ever used, and how many up to it are free. */
+export function pagesIn({ root, ...tables }: Tables): { last: number; free: number } {
+  const stats = root.getStats() as TreePages & { lastPageNumber: number; free: TreePages };
+  const trees = [stats, stats.free, ...Object.values(tables).map((table) => table.getStats() as TreePages)];
+  // The first two hold the meta data.
+  const used = trees.reduce((sum, tree) => sum + tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages, 2);
+  return { last: stats.lastPageNumber, free: Math.max(0, stats.lastPageNumber + 1 - used) };
+}
