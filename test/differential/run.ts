@@ -1,0 +1,72 @@
+/**
+ * `npm run differential`: asks Coxswain and upstream's kube-apiserver the same, and lists where the answers differ and nobody has said why.
+ *   --only 'expression'   scenarios whose name it matches
+ *   --record              keeps upstream's answers for the test that needs no upstream
+ *   --recorded            compares with those that were kept
+ *   --all                 lists explained differences as well
+ *   --whole               whole answers after their differences
+ *   --lines               a line a difference, for sorting and counting
+ */
+import { corpus } from './corpus/index.ts';
+import { walkScenario } from './ask.ts';
+import { differences } from './compare.ts';
+import type { Difference } from './compare.ts';
+import { startCoxswain } from './coxswain.ts';
+import { Explanations } from './explanations.ts';
+import { HttpPeer } from './http-peer.ts';
+import { Recording } from './recording.ts';
+import { startUpstream, upstreamMissing } from './upstream.ts';
+
+const flags = process.argv.slice(2);
+const only = flags.includes('--only') ? new RegExp(flags[flags.indexOf('--only') + 1] ?? '') : undefined;
+const has = (flag: string): boolean => flags.includes(flag);
+const scenarios = corpus().filter(({ name }) => !only || only.test(name));
+
+const recorded = has('--recorded');
+const missing = recorded ? undefined : upstreamMissing();
+if (missing) {
+  console.error(missing);
+  process.exit(1);
+}
+const coxswain = await startCoxswain();
+const upstream = recorded ? undefined : await startUpstream();
+let failed = 0;
+try {
+  const [ours, theirs] = [new HttpPeer(coxswain), upstream && new HttpPeer(upstream)];
+  const recording = recorded ? Recording.read() : new Recording();
+  const explanations = new Explanations();
+  let asked = 0;
+  let same = 0;
+  for (const scenario of scenarios) {
+    const [here, there] = await Promise.all([
+      walkScenario(ours, scenario, !recorded),
+      theirs ? walkScenario(theirs, scenario, true) : recording.answers(scenario),
+    ]);
+    for (const [index, { id, step, answer }] of here.entries()) {
+      asked++;
+      const wanted = there[index]!.answer;
+      if (!recorded) recording.add(id, step, wanted);
+      const found = differences(wanted, answer);
+      const open = found.filter((difference) => !explanations.explains(id, difference) || has('--all'));
+      if (found.length === 0) same++;
+      if (open.length === 0) continue;
+      failed++;
+      for (const difference of open) print(id, difference);
+      if (has('--whole')) console.log(`  upstream  ${JSON.stringify(wanted)}\n  coxswain  ${JSON.stringify(answer)}`);
+    }
+  }
+  if (!only) for (const unused of explanations.unused()) console.log(`EXPLAINED BUT NOT FOUND\n  ${unused}`);
+  if (has('--record') && !only) recording.write();
+  console.error(`${asked} requests, ${same} answered alike, ${failed} differ without an explanation`);
+  ours[Symbol.dispose]();
+  theirs?.[Symbol.dispose]();
+} finally {
+  await coxswain.stop();
+  await upstream?.stop();
+}
+process.exit(failed > 0 ? 1 : 0);
+
+function print(id: string, { path, upstream: wanted, coxswain: got }: Difference): void {
+  if (has('--lines')) console.log(`${id}\t${path}\t${JSON.stringify(wanted)}\t${JSON.stringify(got)}`);
+  else console.log(`${id}: ${path}\n  upstream  ${JSON.stringify(wanted)}\n  coxswain  ${JSON.stringify(got)}`);
+}
