@@ -107,6 +107,18 @@ for (const path of globSync(
   for (const [name, fields] of parseGoTypes(text)) goTypes.set(`io.k8s.${relative}.${name}`, fields);
 }
 
+/** Structs in Go, among them some that are one JSON value. */
+const isStruct = (type: string): boolean =>
+  swagger.definitions[type]?.properties !== undefined || /\.(Time|MicroTime|Quantity|IntOrString|RawExtension)$/.test(type);
+
+/** A Go type that has a name, as decoding errors tell it: "v1.TaintEffect", "[]v1.FinalizerName", "v1.ResourceList". */
+function namedType(text: string): string | undefined {
+  const match = /^((?:\[\]|map\[string\])*)((?:\w+\.)?)([A-Z]\w*)$/.exec(text);
+  if (!match) return undefined;
+  const from = match[2] === '' || /^(?:meta|core|apps|api)?v\d\.$/.test(match[2]!) ? undefined : match[2];
+  return `${match[1]}${from ?? 'v1.'}${match[3]}`;
+}
+
 /** The numbers of the messages that a field lies in on the wire, where JSON has it inline. */
 function inlinePath(
   type: string,
@@ -396,7 +408,12 @@ for (const name of names) {
     } else if (numbers && !(kinded && (field === 'apiVersion' || field === 'kind'))) missing.push(`${name}.${field}`);
     const go = goTypes.get(owner)?.get(field) ?? goTypes.get(name)?.get(field);
     if (go?.pointer && fact['repeated'] !== true && fact['map'] !== true) fact['pointer'] = true;
-    if (go && !go.omitEmpty) fact['always'] = true;
+    const plainStruct =
+      fact['repeated'] !== true && fact['map'] !== true && String(fact['type']).startsWith('io.') && go?.pointer === false;
+    if (go && (!go.omitEmpty || (plainStruct && !go.omitZero && isStruct(String(fact['type']))))) fact['always'] = true;
+    const named = go && namedType(go.type);
+    const wholeNamed = named !== undefined && !/^(\[|map)/.test(named) && (fact['repeated'] === true || fact['map'] === true);
+    if (named && (wholeNamed || !String(fact['type']).startsWith('io.'))) fact['go'] = named;
     if (definition.required?.includes(field)) fact['required'] = true;
     if (property.default !== undefined) fact['default'] = property.default;
     if (property.format && !['int32', 'int64', 'byte'].includes(property.format)) fact['format'] = property.format;

@@ -15,8 +15,10 @@ export interface FieldFact {
   items?: boolean;
   /** Absent and zero are different values: a zero on the wire was said on purpose. */
   pointer?: boolean;
-  /** Written by Go even when zero (no omitempty). */
+  /** Written by Go even when zero (no omitempty, or a struct). */
   always?: boolean;
+  /** Go's name of the type where it has one of its own: "v1.TaintEffect", "[]v1.FinalizerName". */
+  go?: string;
   /** The protobuf scalar, where it differs from what JSON suggests. */
   wire?: string;
   required?: boolean;

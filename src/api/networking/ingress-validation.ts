@@ -33,7 +33,7 @@ const strict: Allowances = { secretName: false, wildcardRule: false, serviceName
 
 /** A kind and a name in this namespace or without one; both may be what can stand in a path. */
 export function checkLocalReference(errors: Errors, path: string, reference: Partial<TypedLocalObjectReference>): void {
-  if (reference.apiGroup !== undefined) checkSubdomain(errors, `${path}.apiGroup`, reference.apiGroup);
+  if (reference.apiGroup != null) checkSubdomain(errors, `${path}.apiGroup`, reference.apiGroup);
   checkName(errors, `${path}.kind`, reference.kind, nameIsPathSegment);
   checkName(errors, `${path}.name`, reference.name, nameIsPathSegment);
 }

@@ -6,6 +6,21 @@ import { duplicateFields, inTextOrder } from './duplicate-fields.ts';
 
 const deployment = 'io.k8s.api.apps.v1.Deployment';
 
+test('conform() has what Go writes of fields that nobody set, and leaves out zeros that Go leaves out', () => {
+  const { value } = conform('io.k8s.api.core.v1.Event', { metadata: { name: 'e' }, reason: '', message: 'm', count: 0, type: '' });
+  assert.deepEqual(value, {
+    metadata: { name: 'e' },
+    message: 'm',
+    involvedObject: {},
+    source: {},
+    firstTimestamp: null,
+    lastTimestamp: null,
+    eventTime: null,
+    reportingComponent: '',
+    reportingInstance: '',
+  });
+});
+
 test('conform() drops what is unknown or null and normalizes quantities and times', () => {
   const { value, unknown } = conform('io.k8s.api.core.v1.Pod', {
     metadata: { name: 'p', creationTimestamp: null, labels: {}, deletionTimestamp: '2026-01-01T01:00:00.5+01:00', extra: 1 },
@@ -18,6 +33,7 @@ test('conform() drops what is unknown or null and normalizes quantities and time
   assert.deepEqual(value, {
     metadata: { name: 'p', deletionTimestamp: '2026-01-01T00:00:00Z' },
     spec: { containers: [{ name: 'c', resources: { limits: { cpu: '1', memory: '1Gi' } }, ports: [{ containerPort: 80 }] }] },
+    status: {},
   });
 });
 

@@ -2,10 +2,12 @@
 import { schema } from '#api/facts';
 import { applyPatch, factTypeSchema, fieldsOf, trackUpdate as track } from '#machinery/apply';
 import type { Fields, TypeSchema } from '#machinery/apply';
+import { deepFreeze } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
 import { badRequest } from '#machinery/status';
 import type { ServedResource } from '../contract.ts';
 import type { RequestContext } from '../registry/contract.ts';
+import { conform } from '../registry/structure.ts';
 
 const schemaOf = (served: ServedResource): TypeSchema => served.typeSchema ?? factTypeSchema(served.fact.type);
 
@@ -28,10 +30,21 @@ function resetFields(served: ServedResource, subresource: string): Fields | unde
   return known.get(subresource);
 }
 
+const empties = new Map<string, KubeObject>();
+
+/** What a built-in kind's object is before anybody sets a field: what is in it by itself nobody owns. */
+function emptyOf(served: ServedResource): KubeObject | undefined {
+  if (served.typeSchema) return undefined;
+  const { type } = served.fact;
+  let empty = empties.get(type);
+  if (!empty) empties.set(type, (empty = deepFreeze(conform(type, {}).value as KubeObject)));
+  return empty;
+}
+
 /** `object` (private) about to be created. */
 export function trackCreate(served: ServedResource, object: KubeObject, context: RequestContext, now: number): KubeObject {
   return track({
-    live: undefined,
+    live: emptyOf(served),
     updated: object,
     manager: context.fieldManager,
     apiVersion: served.kind.apiVersion,
@@ -76,6 +89,7 @@ export function applied(
   const force = context.query.get('force');
   return applyPatch({
     live: old,
+    empty: emptyOf(served),
     applied: configuration,
     manager: context.fieldManager,
     force: force !== null && force !== 'false' && force !== '0',

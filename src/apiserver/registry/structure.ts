@@ -32,6 +32,8 @@ interface Walk {
 interface Struct {
   name: string;
   fields: Map<string, Reader>;
+  /** Fields that are written even when nobody set them. */
+  absent: [name: string, zero: () => unknown][];
 }
 
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
@@ -193,12 +195,23 @@ const goName = (type: string): string => {
   return type.split('.').slice(-2).join('.');
 };
 
-/** Fields without omitempty upstream: an empty list or map in them is kept. */
+/** A string or number of a type with a name of its own: what does not fit is told with that name. */
+const namedReader =
+  (named: string, type: 'string' | 'boolean' | 'int32' | 'int64' | 'double'): Reader =>
+  (value, at) => {
+    if (typeof value !== scalarTypes[type]) throw mismatch(value, at, named);
+    return value;
+  };
+const scalarTypes = { string: 'string', boolean: 'boolean', int32: 'number', int64: 'number', double: 'number' } as const;
+
+/** Fields without omitempty upstream: an empty list or map in them is kept. Others are left out where Go would leave out their zero. */
 function readerOf(fact: FieldFact): Reader {
-  const one = valueReader(fact.type);
-  const keepEmpty = fact.required === true;
+  const element = fact.go && /^(\[\]|map\[string\])*(.*)$/.exec(fact.go)![2]!;
+  const wholeNamed = element !== undefined && (fact.repeated || fact.map) && fact.go === element;
+  const one = element && !wholeNamed && fact.type in scalarTypes ? namedReader(element, fact.type as never) : valueReader(fact.type);
+  const keepEmpty = fact.always === true;
   if (fact.repeated) {
-    const goType = `[]${goName(fact.type)}`;
+    const goType = wholeNamed ? fact.go! : `[]${element ?? goName(fact.type)}`;
     const zero = zeroOf(fact.type);
     return (value, at, walk) => {
       if (!Array.isArray(value)) throw mismatch(value, at, goType);
@@ -210,7 +223,7 @@ function readerOf(fact: FieldFact): Reader {
     };
   }
   if (fact.map) {
-    const goType = `map[string]${goName(fact.type)}`;
+    const goType = wholeNamed ? fact.go! : `map[string]${element ?? goName(fact.type)}`;
     const zero = zeroOf(fact.type);
     return (value, at, walk) => {
       if (typeof value !== 'object' || value === null || Array.isArray(value)) throw mismatch(value, at, goType);
@@ -225,7 +238,28 @@ function readerOf(fact: FieldFact): Reader {
       return any || keepEmpty ? out : undefined;
     };
   }
-  return one;
+  if (fact.always || fact.pointer || !isScalar(fact.type)) return one;
+  return (value, at, walk) => one(value, at, walk) || undefined;
+}
+
+const isScalar = (type: string): boolean => type in scalarTypes || type === 'bytes';
+
+/** What Go writes for a field that nobody set; undefined where it writes nothing. */
+function absent(fact: FieldFact): (() => unknown) | undefined {
+  if (!fact.always) return undefined;
+  // Go writes null for a list that nobody set; an empty list says the same and is one for all who read it here.
+  if (fact.repeated) return () => [];
+  if (fact.map) return () => ({});
+  if (fact.pointer) return () => null;
+  const { type } = fact;
+  if (type.endsWith('.IntOrString')) return () => 0;
+  if (special[type] || type === 'bytes') return type.endsWith('.Quantity') ? () => '0' : () => null;
+  if (isScalar(type) || type === 'any') return zeroOf(type);
+  return () => {
+    const out: Record<string, unknown> = {};
+    for (const [name, zero] of structOf(type).absent) out[name] = zero();
+    return out;
+  };
 }
 
 const zeroOf = (type: string): (() => unknown) => {
@@ -249,9 +283,13 @@ function structOf(type: string): Struct {
   if (!struct) {
     const fact = schema[type];
     if (!fact?.fields) throw new Error(`Cannot read type ${type}: it has no fields in the schema`);
-    struct = { name: goName(type), fields: new Map() };
+    struct = { name: goName(type), fields: new Map(), absent: [] };
     structs.set(type, struct);
-    for (const [name, field] of Object.entries(fact.fields)) struct.fields.set(name, readerOf(field));
+    for (const [name, field] of Object.entries(fact.fields)) {
+      struct.fields.set(name, readerOf(field));
+      const zero = absent(field);
+      if (zero) struct.absent.push([name, zero]);
+    }
   }
   return struct;
 }
@@ -274,6 +312,7 @@ function readStruct(struct: Struct, value: unknown, at: Place | undefined, walk:
     const read = reader(item, { parent: at, segment: key, struct: name }, walk);
     if (read !== undefined) out[key] = read;
   }
+  for (const [key, zero] of struct.absent) if (out[key] === undefined) out[key] = zero();
   return out;
 }
 

@@ -52,7 +52,6 @@ test('create and update are tracked', () => {
   assert.deepEqual(owners(created), {
     'kubectl/Update': [
       '.spec.replicas',
-      '.spec.template.spec.containers',
       '.spec.template.spec.containers[name="a"]',
       '.spec.template.spec.containers[name="a"].image',
       '.spec.template.spec.containers[name="a"].name',

@@ -11,6 +11,7 @@ import { kubectlManager, withLastApplied, withoutLastApplied } from './last-appl
 import { conflictsOf, neverOwned, yieldFields } from './managers.ts';
 import { mergeApplied } from './merge.ts';
 import { removeFields } from './remove.ts';
+import { isAbsent } from './schema.ts';
 import type { TypeSchema } from './schema.ts';
 import { timeOf, track, unchanged, untracked, withManagedFields } from './update.ts';
 import { validateApplied, validationText } from './validate.ts';
@@ -20,6 +21,8 @@ import type { Versions } from './versions.ts';
 export interface ApplyOptions<T extends KubeObject> {
   /** What is stored; undefined where the object is about to be created. */
   live: T | undefined;
+  /** What an object of the kind is before anybody sets a field: Go's zero. Absent: it has none. */
+  empty?: T | undefined;
   /** The configuration, as the client sent it. */
   applied: KubeObject;
   manager: string;
@@ -50,10 +53,10 @@ export function applyPatch<T extends KubeObject>(options: ApplyOptions<T>): T {
   check(options);
   const managed = decodeManagedFields(live?.metadata?.managedFields);
   if (!managed) throw failure(500, '', 'failed to decode managed fields: invalid entry');
-  const before = live ? untracked(live) : ({ apiVersion, kind: options.kind } as T);
+  const before = live ? untracked(live) : (options.empty ?? ({ apiVersion, kind: options.kind } as T));
   if (managed.size === 0 && live)
     // Nobody tracked it so far: all that it has was written by somebody else.
-    track(managed, { ...options, live: undefined, updated: before, manager: beforeFirstApply });
+    track(managed, { ...options, live: options.empty, updated: before, manager: beforeFirstApply });
 
   const entry = { manager: manager || 'unknown', operation: 'Apply', apiVersion, subresource, time: timeOf(now) } as const;
   const id = managerId(entry);
@@ -175,7 +178,7 @@ function withoutNulls(value: unknown, schema: TypeSchema | undefined): unknown {
   const object = value as Record<string, unknown>;
   for (const name in object) {
     const item = object[name];
-    const next = item === null && map.nullIsAbsent ? undefined : withoutNulls(item, map.field(name) ?? map.element);
+    const next = item === null && isAbsent(name, map) ? undefined : withoutNulls(item, map.field(name) ?? map.element);
     if (next === item) continue;
     copy ??= { ...object };
     if (next === undefined) delete copy[name];

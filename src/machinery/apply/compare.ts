@@ -71,17 +71,17 @@ class Collector {
   }
 }
 
-const nothing: JsonMap = Object.freeze({});
-
 function compareMaps(left: JsonMap | undefined, right: JsonMap | undefined, map: MapSchema): Comparison | undefined {
   const found = new Collector();
   const visit = (name: string): void => {
     let before = fieldValue(left, name, map);
     let after = fieldValue(right, name, map);
     if (before === after) return;
-    if ((before === undefined || after === undefined) && map.alwaysPresent?.(name)) {
-      before ??= nothing;
-      after ??= nothing;
+    if (before === undefined || after === undefined) {
+      const unset = map.alwaysPresent?.(name);
+      if (before === undefined) before = unset;
+      if (after === undefined) after = unset;
+      if (before === after) return;
     }
     const changes = compare(before, after, fieldType(map, name));
     if (changes) found.add(`f:${name}`, changes);

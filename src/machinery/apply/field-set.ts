@@ -1,7 +1,7 @@
 import { leaf } from './fields.ts';
 import type { Fields } from './fields.ts';
 import { elementOf } from './path-element.ts';
-import { asList, asMap, fieldType, isEmptyMap, kindFor } from './schema.ts';
+import { asList, asMap, fieldType, isAbsent, isEmptyMap, kindFor } from './schema.ts';
 import type { ListSchema, TypeSchema } from './schema.ts';
 
 /** The fields that a configuration names: who applies it owns them. upstream: structured-merge-diff/typed/tofieldset.go. */
@@ -85,7 +85,7 @@ export function everyField(value: unknown, schema: TypeSchema): Fields {
   if (map.atomic || isEmptyMap(object, map)) return leaf;
   for (const name in object) {
     const item = object[name];
-    if (item === undefined || (item === null && map.nullIsAbsent)) continue;
+    if (item === undefined || (item === null && isAbsent(name, map))) continue;
     fields[`f:${name}`] = everyField(item, fieldType(map, name));
   }
   return fields;

@@ -11,14 +11,7 @@ const keyDefaults: Record<string, Record<string, unknown>> = {
   'io.k8s.api.core.v1.ServicePort': { protocol: 'TCP' },
 };
 
-/** Fields of struct type that Go always writes. Where a type has a field of such a name that Go may leave out, nothing is lost. */
-const alwaysPresent = new Set(
-  (
-    'metadata spec status template strategy updateStrategy jobTemplate resources lastState state podSelector names acceptedNames clientConfig ' +
-    'loadBalancer daemonEndpoints kubeletEndpoint nodeInfo scaleTargetRef roleRef involvedObject regarding target describedObject metric ' +
-    'current pool devices user userInfo preference podAffinityTerm deprecatedSource'
-  ).split(' '),
-);
+const nothing = Object.freeze({});
 
 const scalars: Record<string, ScalarKind> = {
   string: 'string',
@@ -70,7 +63,13 @@ function make(name: string): TypeSchema {
       types.set(field, type);
       return type;
     },
-    alwaysPresent: (field) => alwaysPresent.has(field) && map.field(field)?.map !== undefined && !fields[field]?.map,
+    alwaysPresent(field) {
+      const found = fields[field];
+      if (!found?.always) return undefined;
+      if (found.repeated || found.map || found.pointer) return null;
+      if (found.type in scalars) return undefined;
+      return facts[found.type]?.fields ? nothing : null;
+    },
   };
   return { map };
 }
@@ -93,7 +92,7 @@ const withAtomic = (map: MapSchema, atomic: boolean): MapSchema => ({
   element: map.element,
   nullIsAbsent: map.nullIsAbsent,
   field: (name) => map.field(name),
-  alwaysPresent: (name) => map.alwaysPresent?.(name) ?? false,
+  alwaysPresent: (name) => map.alwaysPresent?.(name),
 });
 
 function mapSchema(field: FieldFact): MapSchema {

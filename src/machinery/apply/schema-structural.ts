@@ -2,6 +2,8 @@ import { atomicSchema, deducedSchema } from './schema.ts';
 import type { ListSchema, MapSchema, ScalarKind, TypeSchema } from './schema.ts';
 import { factTypeSchema } from './schema-facts.ts';
 
+const unset = Object.freeze({});
+
 /** The part of an OpenAPI v3 schema that apply reads. */
 export interface StructuralSchema {
   type?: string | undefined;
@@ -69,7 +71,7 @@ function mapSchema(schema: StructuralSchema, isObject: boolean, preserves: boole
       if (type) fields.set(name, type);
       return type;
     },
-    alwaysPresent: (name) => isObject && name === 'metadata',
+    alwaysPresent: (name) => (isObject && name === 'metadata' ? unset : undefined),
   };
 }
 

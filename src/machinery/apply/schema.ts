@@ -28,8 +28,8 @@ export interface MapSchema {
   readonly element?: TypeSchema | undefined;
   /** True where null is the same as absent (types with declared fields, as Go decodes them). */
   readonly nullIsAbsent: boolean;
-  /** Fields that upstream's encoding always has, if only as {}; nobody owns their being there. */
-  alwaysPresent?(name: string): boolean;
+  /** What upstream's encoding has for a field that nobody set: {} or null; undefined where it has nothing. Nobody owns its being there. */
+  alwaysPresent?(name: string): JsonMap | null | undefined;
 }
 
 const noKeys: readonly string[] = [];
@@ -76,10 +76,13 @@ export const asMap = (value: unknown): JsonMap | undefined =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonMap) : undefined;
 export const asList = (value: unknown): readonly unknown[] | undefined => (Array.isArray(value) ? (value as unknown[]) : undefined);
 
+/** Whether null in a field says that it is not there. */
+export const isAbsent = (name: string, schema: MapSchema): boolean => schema.nullIsAbsent && schema.alwaysPresent?.(name) === undefined;
+
 /** A field's value as the schema sees it. */
 export function fieldValue(map: JsonMap | undefined, name: string, schema: MapSchema): unknown {
   const value = map?.[name];
-  return value === null && schema.nullIsAbsent ? undefined : value;
+  return value === null && isAbsent(name, schema) ? undefined : value;
 }
 
 export const fieldType = (schema: MapSchema, name: string): TypeSchema => schema.field(name) ?? schema.element ?? deducedSchema;

@@ -4,6 +4,7 @@ import type { ManagedEntries } from './entries.ts';
 import { difference, isEmptyFields, recursiveDifference, union } from './fields.ts';
 import type { Fields } from './fields.ts';
 import { capManagers, changed, filtered, neverOwned, yieldFields } from './managers.ts';
+import { PathElementError } from './path-element.ts';
 import type { TypeSchema } from './schema.ts';
 import { VersionedComparison } from './versions.ts';
 import type { Versions } from './versions.ts';
@@ -63,7 +64,13 @@ export function trackUpdate<T extends KubeObject>(options: UpdateOptions<T>): T 
   const managed = startingPoint(live?.metadata?.managedFields, updated.metadata?.managedFields, subresource !== '');
   // An object that nobody tracks (its owner asked so) stays untracked.
   if (managed.size === 0 && live?.metadata?.uid) return untracked(updated);
-  track(managed, options);
+  try {
+    track(managed, options);
+  } catch (error) {
+    // What cannot be told apart (items without keys) is not tracked; the write goes on. upstream: UpdateNoErrors.
+    if (error instanceof PathElementError) return updated;
+    throw error;
+  }
   return withManagedFields(updated, unchanged(encodeManagedFields(managed), live?.metadata?.managedFields));
 }
 
