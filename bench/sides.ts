@@ -7,7 +7,8 @@ import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { startControlPlane } from '../conformance/upstream/control-plane.ts';
 import type { ControlPlanePart, UpstreamControlPlaneOptions } from '../conformance/upstream/control-plane.ts';
-import { directoryOf, removeUpstreamCluster } from '../conformance/upstream/cluster.ts';
+import { directoryOf, removeUpstreamCluster, startUpstreamCluster } from '../conformance/upstream/cluster.ts';
+import { inNamespace, nodeNamespace } from '../conformance/upstream/network.ts';
 import { tools } from '../conformance/upstream/programs.ts';
 import { root } from './frame.ts';
 
@@ -113,6 +114,49 @@ export async function upstreamSide(
     readyMilliseconds: controlPlane.readyMilliseconds,
     [Symbol.asyncDispose]: () => removeUpstreamCluster(name),
   };
+}
+
+export interface ClusterSide extends ApiSide {
+  /** What to put before a command that is to run on the first machine's network. */
+  onMachine: string[];
+}
+
+/** A whole cluster of ours with one machine and real containers. */
+export async function coxswainClusterSide(): Promise<ClusterSide> {
+  const side = await coxswainSide({ machines: 1, runtime: 'containerd' });
+  const onMachine = inNamespace(`coxswain-${side.cluster}-1`);
+  const { stdout } = await run(onMachine[0]!, [...onMachine.slice(1), 'ip', '-4', '-json', 'addr', 'show', 'eth0']);
+  const kubeconfig = join(side.kubeconfig, '../machine.kubeconfig');
+  const address = /"local":\s*"([\d.]+)"/.exec(stdout)![1]!;
+  writeFileSync(kubeconfig, readFileSync(side.kubeconfig, 'utf8').replace(/server: .*/, `server: https://${address}:6443`), {
+    mode: 0o600,
+  });
+  return { ...side, kubeconfig, enter: onMachine, onMachine };
+}
+
+/** The same of upstream's programs, with CoreDNS. */
+export async function upstreamClusterSide(): Promise<ClusterSide> {
+  const name = `bench${process.pid}-${++clusters}`;
+  const cluster = await startUpstreamCluster({ name, nodes: 1 });
+  const pids = new Map([...cluster.programs.running()].filter(([program]) => !program.endsWith('containerd')));
+  return {
+    name: 'upstream',
+    server: cluster.server,
+    identity: ['-token', cluster.token],
+    enter: cluster.enter,
+    onMachine: inNamespace(nodeNamespace(name, 1)),
+    kubeconfig: cluster.kubeconfig('admin'),
+    pids,
+    readyMilliseconds: cluster.readyMilliseconds,
+    [Symbol.asyncDispose]: () => removeUpstreamCluster(name),
+  };
+}
+
+/** Runs a driver of ours (a script with its parameters) behind `enter` and answers the JSON it prints. */
+export async function drive<T>(enter: string[], script: string, parameters: string[]): Promise<T> {
+  const [command, ...rest] = [...enter, process.execPath, '--no-warnings', join(import.meta.dirname, script), ...parameters];
+  const { stdout } = await run(command!, rest, { cwd: root, timeout: 600_000, maxBuffer: 2 ** 26 });
+  return JSON.parse(stdout) as T;
 }
 
 /** Path of the load generator, built from bench/loadgen when that is newer. */
