@@ -41,8 +41,7 @@ const kubeletPort = 10250;
 
 /** Images are loaded once a state directory: what was there at the last start is there still. */
 async function loadBundled(runtime: Runtime, directory: string): Promise<void> {
-  const { images = [] } = await runtime.images.listImages({ filter: { image: { image: sandboxImage } } });
-  if (images.length > 0) return;
+  if ((await runtime.images.imageStatus({ image: { image: sandboxImage } })).image) return;
   const archive = join(directory, 'bundled-images.tar');
   writeFileSync(archive, await bundledImages(process.arch));
   try {

@@ -71,6 +71,7 @@ export function simulatedRuntime(options: SimulatedOptions): Runtime {
     if (!container) throw new RuntimeError('not-found', `an error occurred when try to find container "${id}": not found`);
     return container;
   };
+  const imageOf = (name: string): Image | undefined => images.get(name) ?? [...images.values()].find(({ id }) => id === name);
   const sandboxStatus = (sandbox: Sandbox): PodSandboxStatus => ({
     id: sandbox.id,
     ...(sandbox.config.metadata && { metadata: sandbox.config.metadata }),
@@ -163,14 +164,16 @@ export function simulatedRuntime(options: SimulatedOptions): Runtime {
       const sandbox = sandboxOf(podSandboxId);
       const id = makeId();
       const image = config.image?.image ?? '';
+      const found = imageOf(image);
+      if (!found) throw new RuntimeError('not-found', `failed to resolve image "${image}": not found`);
       const status: ContainerStatus = {
         id,
         ...(config.metadata && { metadata: config.metadata }),
         state: 'CONTAINER_CREATED',
         createdAt: nanoseconds(),
-        image: { image: images.get(image)?.repoTags?.[0] ?? image },
-        imageRef: images.get(image)?.id ?? image,
-        imageId: images.get(image)?.id ?? image,
+        image: { image: found.repoTags?.[0] ?? image },
+        imageRef: found.id!,
+        imageId: found.id!,
         labels: config.labels ?? {},
         annotations: config.annotations ?? {},
         mounts: config.mounts ?? [],
@@ -183,6 +186,11 @@ export function simulatedRuntime(options: SimulatedOptions): Runtime {
     },
     async startContainer({ containerId }) {
       const container = containerOf(containerId);
+      if (container.status.state !== 'CONTAINER_CREATED')
+        throw new RuntimeError(
+          'unknown',
+          `failed to set starting state for container "${containerId}": container is in ${container.status.state} state`,
+        );
       const behaviour = behaviourOf(container.sandbox.config, container.config);
       if (behaviour.startError) {
         const time = nanoseconds();
@@ -205,9 +213,10 @@ export function simulatedRuntime(options: SimulatedOptions): Runtime {
         container.timer = clock.setTimeout(() => finish(container, exitCode, exitCode === 0 ? 'Completed' : 'Error'), behaviour.after);
       return {};
     },
-    async stopContainer({ containerId }) {
+    async stopContainer({ containerId, timeout = 0 }) {
       const container = containers.get(containerId ?? '');
-      if (container) finish(container, 0, 'Completed');
+      // Asked, it ends at once and well; without grace it is killed.
+      if (container) finish(container, timeout > 0 ? 0 : 137, timeout > 0 ? 'Completed' : 'Error');
       return {};
     },
     async removeContainer({ containerId }) {
@@ -255,7 +264,16 @@ export function simulatedRuntime(options: SimulatedOptions): Runtime {
     attach: async ({ containerId }) => ({ url: `simulated:attach/${containerOf(containerId).id}` }),
     portForward: async ({ podSandboxId }) => ({ url: `simulated:forward/${sandboxOf(podSandboxId).id}` }),
     containerStats: async ({ containerId }) => ({ stats: statsOf(containerOf(containerId)) }),
-    listContainerStats: async () => ({ stats: [...containers.values()].map(statsOf) }),
+    listContainerStats: async ({ filter = {} }) => ({
+      stats: [...containers.values()]
+        .filter(
+          (item) =>
+            (!filter.id || item.id === filter.id) &&
+            (!filter.podSandboxId || item.sandbox.id === filter.podSandboxId) &&
+            matchesLabels(item.config.labels, filter.labelSelector),
+        )
+        .map(statsOf),
+    }),
     podSandboxStats: async () => ({}),
     listPodSandboxStats: async () => ({ stats: [] }),
     updateRuntimeConfig: async () => ({}),
@@ -287,7 +305,7 @@ export function simulatedRuntime(options: SimulatedOptions): Runtime {
       images: [...images.values()].filter((image) => !filter?.image?.image || image.repoTags?.includes(filter.image.image)),
     }),
     imageStatus: async ({ image }) => {
-      const found = images.get(image?.image ?? '') ?? [...images.values()].find((item) => item.id === image?.image);
+      const found = imageOf(image?.image ?? '');
       return found ? { image: found } : {};
     },
     async pullImage({ image }) {

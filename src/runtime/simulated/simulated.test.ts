@@ -1,0 +1,24 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { seededRandom, virtualClock } from '#machinery/clock';
+import { runtimeSuite } from '../testsuite.ts';
+import { simulatedRuntime } from './runtime.ts';
+
+runtimeSuite({
+  name: 'simulated',
+  processes: false,
+  async open() {
+    const clock = virtualClock(1_700_000_000_000);
+    let last = 0;
+    const runtime = simulatedRuntime({ clock, random: seededRandom(1), allocateAddress: () => `10.0.0.${++last}` });
+    const image = 'example.com/image:1';
+    await runtime.images.pullImage({ image: { image } });
+    return {
+      runtime,
+      image,
+      logs: join(tmpdir(), `coxswain-suite-${process.pid}`),
+      advance: (milliseconds) => clock.advance(milliseconds),
+      close: () => runtime.close(),
+    };
+  },
+});
