@@ -1,6 +1,6 @@
 /**
  * A whole cluster of upstream's own programs on this machine, to measure with and to run the suite against.
- *   cluster.ts up [--name upstream] [--nodes 2]    prints the kubeconfig and how to enter
+ *   cluster.ts up [--name upstream] [--nodes 2] [--ours kube-scheduler,kubelet]    prints the kubeconfig and how to enter; parts may be ours
  *   cluster.ts down [--name upstream]
  */
 import { execFile } from 'node:child_process';
@@ -22,7 +22,7 @@ export const directoryOf = (name: string): string => join(tools, 'upstream', nam
 export const enterUpstream = (name: string): string[] => inNamespace(hubOf(name));
 export const upstreamKubeconfig = (name: string): string => join(directoryOf(name), 'admin.kubeconfig');
 
-export interface UpstreamClusterOptions extends Pick<UpstreamControlPlaneOptions, 'flags' | 'parts'> {
+export interface UpstreamClusterOptions extends Pick<UpstreamControlPlaneOptions, 'flags' | 'parts' | 'ours'> {
   name: string;
   nodes: number;
   /** Default true. */
@@ -38,7 +38,8 @@ export async function startUpstreamCluster(options: UpstreamClusterOptions): Pro
   const controlPlane = await startControlPlane({ ...options, directory });
   const stop = (): Promise<void> => removeUpstreamCluster(name);
   try {
-    for (let index = 1; index <= nodes; index++) await startNode({ cluster: name, index, controlPlane, imageSeed: seed.directory });
+    for (let index = 1; index <= nodes; index++)
+      await startNode({ cluster: name, index, controlPlane, imageSeed: seed.directory, ...(options.ours && { ours: options.ours }) });
     const kubectl = async (...parameters: string[]): Promise<string> => {
       const [command, ...before] = controlPlane.enter;
       const { stdout } = await run(command!, [
@@ -90,11 +91,19 @@ export async function removeUpstreamCluster(name: string): Promise<void> {
 if (import.meta.main) {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { name: { type: 'string', default: 'upstream' }, nodes: { type: 'string', default: '2' } },
+    options: {
+      name: { type: 'string', default: 'upstream' },
+      nodes: { type: 'string', default: '2' },
+      ours: { type: 'string', default: '' },
+    },
   });
   try {
     if (positionals[0] === 'up') {
-      const cluster = await startUpstreamCluster({ name: values.name, nodes: Number(values.nodes) });
+      const cluster = await startUpstreamCluster({
+        name: values.name,
+        nodes: Number(values.nodes),
+        ours: new Set(values.ours.split(',').filter(Boolean)),
+      });
       console.log(`API server ready after ${(cluster.readyMilliseconds / 1000).toFixed(1)} s`);
       console.log(`${cluster.enter.join(' ')} kubectl --kubeconfig=${cluster.kubeconfig('admin')} get nodes`);
     } else if (positionals[0] === 'down') await removeUpstreamCluster(values.name);

@@ -7,7 +7,8 @@ import { promisify } from 'node:util';
 import { systemClock } from '#machinery/clock';
 import { clusterCertificates, filePems } from '../../src/cluster/certificates.ts';
 import { createHub, hubAddress, hubOf, inNamespace, removeNetwork } from './network.ts';
-import { Programs, program } from './programs.ts';
+import { commandOf, Programs } from './programs.ts';
+import type { Ours } from './programs.ts';
 
 export type ControlPlanePart = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler';
 
@@ -20,6 +21,8 @@ export interface UpstreamControlPlaneOptions {
   /** Further flags of a part; the last of a name counts. */
   flags?: Partial<Record<ControlPlanePart, string[]>>;
   nodes?: number;
+  /** Parts that are ours, by upstream's names. Default: none. */
+  ours?: Ours;
 }
 
 export interface UpstreamControlPlane extends AsyncDisposable {
@@ -88,7 +91,7 @@ export async function startControlPlane(options: UpstreamControlPlaneOptions): P
     const start = (part: ControlPlanePart, given: Record<string, string | number | boolean>): void => {
       if (!parts.includes(part)) return;
       const own = Object.entries(given).map(([flag, value]) => `--${flag}=${value}`);
-      programs.start(part, [...enter, program(part), ...own, ...(flags[part] ?? [])]);
+      programs.start(part, [...enter, ...commandOf(part, options.ours), ...own, ...(flags[part] ?? [])]);
     };
     const started = performance.now();
     start('etcd', { 'data-dir': join(directory, 'etcd'), 'log-level': 'error' });

@@ -5,7 +5,8 @@ import { requirements } from '../../src/cluster/requirements.ts';
 import { plant } from '../images.ts';
 import type { UpstreamControlPlane } from './control-plane.ts';
 import { createNode, inNamespace, nodeAddress, nodeNamespace, podRange } from './network.ts';
-import { program } from './programs.ts';
+import { commandOf } from './programs.ts';
+import type { Ours } from './programs.ts';
 
 export type NodePart = 'kubelet' | 'kube-proxy';
 
@@ -19,6 +20,8 @@ export interface NodeOptions {
   /** A containerd root to begin with; see ../images.ts. */
   imageSeed: string;
   parts?: NodePart[];
+  /** Parts that are ours. Default: none. */
+  ours?: Ours;
 }
 
 export async function startNode({
@@ -26,6 +29,7 @@ export async function startNode({
   index,
   controlPlane,
   imageSeed,
+  ours,
   parts = ['kubelet', 'kube-proxy'],
 }: NodeOptions): Promise<void> {
   const name = nodeName(index);
@@ -52,11 +56,12 @@ export async function startNode({
   const containerd = programs.start(`${name}-containerd`, [...inNamespace(namespace), 'unshare', '--mount', '--uts', 'sh', '-ec', prepare]);
   await programs.until(`${name}-containerd`, () => existsSync(at('containerd.sock')));
   const enter = ['nsenter', `--target=${containerd}`, '--net', '--mount', '--uts', '--'];
-  if (parts.includes('kube-proxy')) programs.start(`${name}-kube-proxy`, [...enter, program('kube-proxy'), `--config=${at('proxy.json')}`]);
+  if (parts.includes('kube-proxy'))
+    programs.start(`${name}-kube-proxy`, [...enter, ...commandOf('kube-proxy', ours), `--config=${at('proxy.json')}`]);
   if (parts.includes('kubelet'))
     programs.start(`${name}-kubelet`, [
       ...enter,
-      program('kubelet'),
+      ...commandOf('kubelet', ours),
       `--config=${at('kubelet.json')}`,
       `--kubeconfig=${controlPlane.kubeconfig(name)}`,
       `--hostname-override=${name}`,

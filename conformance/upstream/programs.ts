@@ -20,6 +20,13 @@ export function program(name: string): string {
   return path;
 }
 
+/** Programs of Coxswain's in place of upstream's: the standalone components take the same flags. */
+export type Ours = ReadonlySet<string>;
+
+/** The command of one of upstream's programs, or of ours of the same name. */
+export const commandOf = (name: string, ours: Ours = new Set()): string[] =>
+  ours.has(name) ? [process.execPath, '--no-warnings', join(import.meta.dirname, '../../src/cli/main.ts'), name] : [program(name)];
+
 /** Clock ticks since boot at which a process started; undefined when it has ended. A pid alone may be another's by now. */
 function startTime(pid: number): string | undefined {
   try {

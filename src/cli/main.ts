@@ -27,6 +27,7 @@ const commands: Lazy[] = [
       ['--port <port>', 'port of the API on 127.0.0.1 (default: a free one, kept for later starts)'],
       ['--config <file>', 'settings as YAML or JSON; - reads standard input'],
       ['--image <archive...>', 'image archives to load on every machine'],
+      ['--without <parts>', 'leave out what you bring yourself: controllers, scheduler, kubelet, proxy'],
       ['--wait', 'return when the nodes are Ready and DNS answers (default)'],
       ['--no-wait', 'return when the API answers'],
       ['--timeout <seconds>', 'give up and undo after so long', '120'],

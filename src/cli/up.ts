@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { up as startCluster } from '#cluster';
+import { clusterParts, up as startCluster } from '#cluster';
+import type { ClusterPart } from '#cluster';
 import { clusterName, steps } from './output.ts';
 
 /** apt-get, its talk on standard error. */
@@ -37,6 +38,15 @@ function readSettings(file: string, parse: (text: string) => unknown): Record<st
   }
 }
 
+/** "scheduler,proxy", or a list of them. */
+function leftOut(given: unknown): ClusterPart[] {
+  const names = [given].flat().flatMap((text) => String(text).split(',').filter(Boolean));
+  for (const name of names)
+    if (!(clusterParts as readonly string[]).includes(name))
+      throw new Error(`Cannot start without ${name}: what can be left out is ${clusterParts.join(', ')}`);
+  return names as ClusterPart[];
+}
+
 export async function up(_parameters: string[], given: Record<string, unknown>): Promise<void> {
   let options = given;
   if (typeof given['config'] === 'string') {
@@ -45,7 +55,7 @@ export async function up(_parameters: string[], given: Record<string, unknown>):
     const settings = readSettings(file, parse);
     if (settings !== null && (typeof settings !== 'object' || Array.isArray(settings)))
       throw new Error(`Cannot use ${file}: it must be a map of settings`);
-    const known = ['name', 'machines', 'runtime', 'port', 'image'];
+    const known = ['name', 'machines', 'runtime', 'port', 'image', 'without'];
     for (const key of Object.keys(settings ?? {}))
       if (!known.includes(key)) throw new Error(`Cannot use ${file}: unknown setting "${key}" (known: ${known.join(', ')})`);
     options = { ...settings, ...given };
@@ -55,11 +65,13 @@ export async function up(_parameters: string[], given: Record<string, unknown>):
     throw new Error(`Cannot use runtime ${String(runtime)}: it must be auto, containerd or simulated`);
   const machines = number(options['machines'], '--machines', 0);
   const port = number(options['port'], '--port', 1, 65_535);
+  const without = options['without'] === undefined ? undefined : leftOut(options['without']);
   const result = await startCluster({
     name: clusterName(options),
     ...(machines !== undefined && { machines }),
     ...(runtime !== undefined && { runtime }),
     ...(port !== undefined && { port }),
+    ...(without && { without }),
     images: ([options['image'] ?? []].flat() as string[]).map((path) => resolve(path)),
     wait: options['wait'] === false ? 'api' : 'ready',
     timeoutSeconds: number(options['timeout'], '--timeout', 1)!,

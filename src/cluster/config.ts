@@ -14,9 +14,15 @@ export interface ClusterConfig {
   serviceCidr: string;
   clusterDomain: string;
   dnsAddress: string;
+  /** Parts that somebody else brings: they are not started. */
+  without?: ClusterPart[];
   /** Version of this file's form. */
   form: 1;
 }
+
+/** What a cluster can do without, because something else does it through the API. */
+export const clusterParts = ['controllers', 'scheduler', 'kubelet', 'proxy'] as const;
+export type ClusterPart = (typeof clusterParts)[number];
 
 export const defaults = {
   name: 'coxswain',

@@ -34,6 +34,7 @@ export interface ControlPlane extends AsyncDisposable {
 export async function startControlPlane(options: ControlPlaneOptions, context: Context): Promise<ControlPlane> {
   const { config, certificates, store, advertise } = options;
   const { clock, random, log, signal } = context;
+  const without = config.without ?? [];
   const held = new Disposables();
   const flow = clusterFlow(clock);
   const { server, ready: apiReady } = await startApiServer(
@@ -62,46 +63,51 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
       const following = flow.follow(informers);
       held.add(() => following[Symbol.dispose]());
       // Loaded when the API answers already: no request needs them.
-      const { startControllerManager } = await import('./controller-manager.ts');
-      const running = await startControllerManager(
-        {
-          clientFor: (name) =>
-            server.clientFor(
-              name === ''
-                ? { name: 'system:kube-controller-manager', groups: ['system:authenticated'] }
-                : {
-                    name: `system:serviceaccount:kube-system:${name}`,
-                    groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system', 'system:authenticated'],
-                  },
-              'kube-controller-manager',
-            ),
-          informers,
-          options: {
-            clusterCidrs: [config.podCidr],
-            serviceCidrs: [config.serviceCidr],
-            allocateNodeCidrs: true,
-            rootCa: certificates.ca.certificate,
-            signer: certificates.ca,
-            serviceAccountKey: certificates.serviceAccountKey,
-          },
-        },
-        context,
-      );
-      held.add(() => running.stop());
+      const controllers = without.includes('controllers')
+        ? undefined
+        : await (
+            await import('./controller-manager.ts')
+          ).startControllerManager(
+            {
+              clientFor: (name) =>
+                server.clientFor(
+                  name === ''
+                    ? { name: 'system:kube-controller-manager', groups: ['system:authenticated'] }
+                    : {
+                        name: `system:serviceaccount:kube-system:${name}`,
+                        groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system', 'system:authenticated'],
+                      },
+                  'kube-controller-manager',
+                ),
+              informers,
+              options: {
+                clusterCidrs: [config.podCidr],
+                serviceCidrs: [config.serviceCidr],
+                allocateNodeCidrs: true,
+                rootCa: certificates.ca.certificate,
+                signer: certificates.ca,
+                serviceAccountKey: certificates.serviceAccountKey,
+              },
+            },
+            context,
+          );
+      if (controllers) held.add(() => controllers.stop());
       if (config.machines > 0 && config.runtime === 'containerd') {
         const endpoints = maintainDnsEndpoints(own, informers, controllerLog);
         held.add(() => endpoints[Symbol.dispose]());
       }
-      const { startScheduler } = await import('./scheduler.ts');
-      const scheduler = await startScheduler(
-        {
-          client: server.clientFor({ name: 'system:kube-scheduler', groups: ['system:authenticated'] }, 'kube-scheduler'),
-          onDecision: (decision) => flow.decided(decision),
-        },
-        context,
-      );
-      held.add(() => scheduler.stop());
-      await running.ready;
+      if (!without.includes('scheduler')) {
+        const { startScheduler } = await import('./scheduler.ts');
+        const scheduler = await startScheduler(
+          {
+            client: server.clientFor({ name: 'system:kube-scheduler', groups: ['system:authenticated'] }, 'kube-scheduler'),
+            onDecision: (decision) => flow.decided(decision),
+          },
+          context,
+        );
+        held.add(() => scheduler.stop());
+      }
+      await controllers?.ready;
     })();
     ready.catch(() => undefined);
     return { server, ready, stop, [Symbol.asyncDispose]: stop };

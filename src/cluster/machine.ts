@@ -63,6 +63,10 @@ export async function startMachine(options: MachineOptions, context: Context): P
   try {
     const runtime = simulated ? simulatedMachine(context, index) : await containerdMachine(options, context);
     held.add(() => runtime.close());
+    if (config.without?.includes('kubelet')) {
+      if (!simulated) await startNetwork(options, context, held);
+      return { ready: Promise.resolve(), ...running(() => held.dispose()) };
+    }
     const informers = informersOver(options.nodeClient, { clock, random, log });
     held.add(() => informers.stop());
     const events = eventRecorder({ client: options.nodeClient, clock, component: 'kubelet', host: name, log });
@@ -165,7 +169,7 @@ async function startNetwork({ config, paths, index, networkClient }: MachineOpti
       // Machines share a file system: each remembers its own pods' addresses, and they go with it.
       dataDir: join(paths.machine(name).state, 'addresses'),
     }),
-    createProxy({ ...network, nodeIps: [address], serviceCidrs: [config.serviceCidr] }),
+    ...(config.without?.includes('proxy') ? [] : [createProxy({ ...network, nodeIps: [address], serviceCidrs: [config.serviceCidr] })]),
     createPolicy({ ...network, nodeIps: [address] }),
     createDns({
       informers,

@@ -17,6 +17,8 @@ import type { RunningCluster, StartClusterOptions } from './start-cluster.ts';
 
 export { up } from './up.ts';
 export type { UpOptions, UpResult } from './up.ts';
+export { clusterParts } from './config.ts';
+export type { ClusterPart } from './config.ts';
 export { down, existingCluster, listClusters } from './down.ts';
 export { findKubectl } from './kubectl.ts';
 export { requirements, whySimulated } from './requirements.ts';

@@ -13,7 +13,7 @@ import { clusterAudit } from './audit.ts';
 import { clusterCertificates, filePems } from './certificates.ts';
 import type { ClusterCertificates } from './certificates.ts';
 import { machineAddress, machineName, readConfig } from './config.ts';
-import type { ClusterConfig } from './config.ts';
+import type { ClusterConfig, ClusterPart } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
 import { pathsOf } from './paths.ts';
 import type { ClusterPaths } from './paths.ts';
@@ -107,7 +107,12 @@ export async function runMachine(clusterName: string, index: number, options: { 
       await Promise.all(machines.map((machine) => machine.ready));
     }
     report({
-      step: config.machines === 0 ? 'Control plane' : config.runtime === 'containerd' ? `${name} is Ready` : 'Simulated machines are Ready',
+      step:
+        config.machines === 0
+          ? 'Control plane'
+          : config.runtime === 'containerd'
+            ? `${name} is ${config.without?.includes('kubelet') ? 'there, without a kubelet' : 'Ready'}`
+            : 'Simulated machines are Ready',
     });
     report({ ready: 'machine' });
     if (reporting) closeSync(reportDescriptor);
@@ -158,7 +163,8 @@ async function startFirst(
   report({ step: 'API server' });
   report({ ready: 'api' });
   await controlPlane.ready;
-  report({ step: 'Controllers and scheduler' });
+  const own = ['controllers', 'scheduler'].filter((part) => !config.without?.includes(part as ClusterPart));
+  if (own.length > 0) report({ step: own.join(' and ').replace(/^./, (first) => first.toUpperCase()) });
   return {
     node: (name) => server.clientFor({ name: `system:node:${name}`, groups: ['system:nodes', 'system:authenticated'] }, 'kubelet'),
     network: () => server.clientFor({ name: 'system:kube-proxy', groups: [machinesGroup, 'system:authenticated'] }, 'kube-proxy'),

@@ -16,7 +16,7 @@ import type { Store } from '#store';
 import { machinesGroup } from './add-ons.ts';
 import { clusterCertificates, memoryPems } from './certificates.ts';
 import { defaults, machineName } from './config.ts';
-import type { ClusterConfig } from './config.ts';
+import type { ClusterConfig, ClusterPart } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { kubeconfigText } from './kubeconfig.ts';
@@ -27,6 +27,8 @@ export interface StartClusterOptions {
   name?: string;
   /** Simulated machines; default 1, 0 is a control plane alone. */
   machines?: number;
+  /** Parts that the program brings itself. */
+  without?: ClusterPart[];
   clock?: Clock;
   random?: Random;
   log?: Log;
@@ -62,6 +64,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<R
     serviceCidr: defaults.serviceCidr,
     clusterDomain: defaults.clusterDomain,
     dnsAddress: defaults.dnsAddress,
+    ...(options.without && { without: options.without }),
   };
   const held = new Disposables();
   const stopping = new AbortController();

@@ -10,7 +10,7 @@ import { systemClock } from '#machinery/clock';
 import { Disposables } from '#machinery/lifecycle';
 import { clusterCertificates, filePems } from './certificates.ts';
 import { clusterNameError, defaults, machineAddress, machineName, mostMachines, readConfig } from './config.ts';
-import type { ClusterConfig } from './config.ts';
+import type { ClusterConfig, ClusterPart } from './config.ts';
 import { kubeconfigText, mergeKubeconfig } from './kubeconfig.ts';
 import { pathsOf } from './paths.ts';
 import type { ClusterPaths } from './paths.ts';
@@ -24,6 +24,8 @@ export interface UpOptions {
   machines?: number;
   runtime?: 'auto' | 'containerd' | 'simulated';
   port?: number;
+  /** Parts that the user brings; see config.ts. */
+  without?: ClusterPart[];
   /** Image archives that every machine loads before it is ready. */
   images?: string[];
   /** 'ready': nodes Ready and DNS there. 'api': the API answers. */
@@ -139,6 +141,7 @@ async function settle(options: UpOptions, paths: ClusterPaths): Promise<{ config
       ...present,
       ...(options.machines !== undefined && { machines: options.machines }),
       ...(options.port !== undefined && { port: options.port }),
+      ...(options.without && { without: options.without }),
     };
     return { config, isNew: false };
   }
@@ -163,6 +166,7 @@ async function settle(options: UpOptions, paths: ClusterPaths): Promise<{ config
       runtime,
       machines: options.machines ?? defaults.machines,
       port: options.port ?? 0,
+      ...(options.without?.length && { without: options.without }),
       ...(runtime === 'containerd' && { machineNetwork: await freeNetwork(options.name) }),
       podCidr: defaults.podCidr,
       serviceCidr: defaults.serviceCidr,

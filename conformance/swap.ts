@@ -1,0 +1,147 @@
+/**
+ * Clusters put together of upstream's programs and ours, each with the same flags: one part swapped for upstream's in a cluster of ours, or one of
+ * ours in a cluster of upstream's. What such a cluster cannot do shows where parts meet by anything but the API.
+ *   swap.ts --swap scheduler|controllers|apiserver|store|kubelet|proxy | --only … | --all   [--set smoke] [--focus re] [--nodes 1] [--keep]
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { removeUpstreamCluster, startUpstreamCluster } from './upstream/cluster.ts';
+import { hubOf, inNamespace } from './upstream/network.ts';
+import type { Ours } from './upstream/programs.ts';
+
+/** The parts by what they are, with upstream's names of the programs. */
+export const parts = {
+  store: 'etcd',
+  apiserver: 'kube-apiserver',
+  controllers: 'kube-controller-manager',
+  scheduler: 'kube-scheduler',
+  kubelet: 'kubelet',
+  proxy: 'kube-proxy',
+} as const;
+export type Part = keyof typeof parts;
+
+export const isPart = (text: string): text is Part => Object.hasOwn(parts, text);
+
+/** Which programs are ours when one part is swapped for upstream's, or is the only one that is ours. */
+export function oursOf(how: 'swap' | 'only', part: Part): Ours {
+  const all = Object.values(parts);
+  return new Set(how === 'only' ? [parts[part]] : all.filter((program) => program !== parts[part]));
+}
+
+export interface MixedCluster extends AsyncDisposable {
+  kubeconfig: string;
+  /** The network namespace from which API, nodes and pods are reached. */
+  netns: string;
+  stop(): Promise<void>;
+}
+
+/** Resolves when nodes and DNS are ready. Logs lie beside those of upstream's clusters. */
+export async function startMixedCluster(name: string, ours: Ours, nodes: number): Promise<MixedCluster> {
+  const cluster = await startUpstreamCluster({ name, nodes, ours });
+  return { kubeconfig: cluster.kubeconfig('admin'), netns: hubOf(name), stop: cluster.stop, [Symbol.asyncDispose]: cluster.stop };
+}
+
+interface Result {
+  passed: number;
+  failed: number;
+  note: string;
+}
+
+const root = join(import.meta.dirname, '..');
+
+/** Runs tests of the suite against a cluster that is there, and counts. */
+function runSuite({ kubeconfig, netns }: MixedCluster, out: string, selection: string[]): Result {
+  const [command, ...before] = inNamespace(netns);
+  const suite = [process.execPath, '--no-warnings', join(root, 'conformance/run.ts'), '--attach', kubeconfig, '--out', out, ...selection];
+  const { stdout } = spawnSync(command!, [...before, ...suite], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 2 ** 28,
+  });
+  process.stdout.write(stdout);
+  const counts = /conformance: (\d+) passed, (\d+) failed/.exec(stdout);
+  const failures = [...stdout.matchAll(/^FAILED (.*)$/gm)].map((match) => match[1]!);
+  if (!counts) return { passed: 0, failed: 0, note: 'the suite did not end' };
+  return { passed: Number(counts[1]), failed: Number(counts[2]), note: failures.join('; ') };
+}
+
+const table = join(import.meta.dirname, 'SWAPS.md');
+const heading = `# Swaps
+
+Made by \`conformance/swap.ts\`: clusters of processes with upstream's flags, in which one part is upstream's and all others are ours (swap), or one is ours and all others are
+upstream's (only).
+
+| cluster | tests | passed | failed | date | commit | what failed |
+|---|---|---|---|---|---|---|
+`;
+
+/** Writes a cluster's row anew; the others stay. */
+function record(title: string, tests: string, { passed, failed, note }: Result): void {
+  const rows = existsSync(table)
+    ? readFileSync(table, 'utf8')
+        .split('\n')
+        .filter((line) => line.startsWith('| ') && !line.startsWith('| cluster'))
+    : [];
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim();
+  const date = new Date().toISOString().slice(0, 10);
+  const row = `| ${title} | ${tests} | ${passed} | ${failed} | ${date} | ${commit} | ${note.replaceAll('|', '/')} |`;
+  const kept = [...rows.filter((line) => !line.startsWith(`| ${title} |`)), row].sort();
+  writeFileSync(table, `${heading}${kept.join('\n')}\n`);
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      swap: { type: 'string' },
+      only: { type: 'string' },
+      all: { type: 'boolean', default: false },
+      nodes: { type: 'string', default: '1' },
+      set: { type: 'string', default: 'smoke' },
+      focus: { type: 'string' },
+      procs: { type: 'string', default: '4' },
+      name: { type: 'string', default: 'swap' },
+      keep: { type: 'boolean', default: false },
+    },
+  });
+  const wanted: ['swap' | 'only', Part][] = [];
+  for (const how of ['swap', 'only'] as const) {
+    const text = values[how];
+    if (text !== undefined && !isPart(text)) throw new Error(`Cannot use --${how} ${text}: it must be ${Object.keys(parts).join(', ')}`);
+    if (text !== undefined) wanted.push([how, text]);
+    else if (values.all) for (const part of Object.keys(parts) as Part[]) wanted.push([how, part]);
+  }
+  if (wanted.length === 0) throw new Error('Cannot swap: give --swap, --only or --all');
+  const selection = values.focus === undefined ? ['--set', values.set] : ['--focus', values.focus];
+  for (const [how, part] of wanted) {
+    const title =
+      how === 'swap' ? `swap ${part}: upstream's ${parts[part]}, the rest ours` : `only ${part}: our ${parts[part]}, the rest upstream's`;
+    console.log(title);
+    const out = join(root, '.cache/conformance', `${how}-${part}`);
+    mkdirSync(out, { recursive: true });
+    let result: Result;
+    try {
+      const cluster = await startMixedCluster(values.name, oursOf(how, part), Number(values.nodes));
+      try {
+        result = runSuite(cluster, out, [...selection, '--procs', values.procs]);
+      } finally {
+        if (!values.keep) await cluster.stop();
+      }
+    } catch (error) {
+      result = { passed: 0, failed: 0, note: (error as Error).message };
+      if (!values.keep) await removeUpstreamCluster(values.name);
+    }
+    record(title, values.focus ?? values.set, result);
+    console.log(`${title}: ${result.passed} passed, ${result.failed} failed${result.note ? `: ${result.note}` : ''}`);
+  }
+}
+
+if (import.meta.main)
+  try {
+    await main();
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exitCode = 1;
+  }
