@@ -71,6 +71,13 @@ export class Model {
     this.states.set(revision, new Map());
   }
 
+  /** The same state, to try something on. */
+  copy(): Model {
+    const copy = new Model(this.revision);
+    copy.states.set(this.revision, this.state);
+    return copy;
+  }
+
   get state(): ReadonlyMap<string, KeyValue> {
     return this.states.get(this.revision)!;
   }

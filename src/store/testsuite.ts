@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import { StoreError } from './contract.ts';
 import type { Operation, RangeRequest, Store, StoreErrorCode, StoreEvent, TxnRequest, WatchBatch, WatchRequest } from './contract.ts';
 import { covers } from './key-range.ts';
+import { checkHistory, historyArb, runHistory } from './testsuite-history.ts';
 import {
   bytes,
   Model,
@@ -152,6 +153,14 @@ export function storeSuite(backend: StoreBackend): void {
           }
           cancel();
         }
+      });
+    });
+
+    test('clients at once, with compaction beside them: one order explains all answers and all watches', async () => {
+      await histories(historyArb, async (store, prefix, base, clients) => {
+        const turn = (): Promise<void> => new Promise((resolve) => (store.embedded ? setImmediate(resolve) : setTimeout(resolve, 5)));
+        const history = await runHistory(store, prefix, base, clients, turn);
+        await checkHistory(history, base, until);
       });
     });
 
