@@ -47,6 +47,8 @@ export interface ApiServerOptions {
   freeze?: boolean;
   /** Milliseconds between compactions of the store; what is older can then not be watched or listed. 0: never. Default 5 minutes. */
   compactionPeriod?: number;
+  /** Milliseconds that past revisions are kept, at least. Default: the period. */
+  history?: number;
 }
 
 export type StreamDependencies = ServerDependencies & { table: ResourceTable };

@@ -163,7 +163,15 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   for (const part of bootstrapParts) health.add({ name: `poststarthook/${part}`, check: bootstrapped });
   health.add({ name: 'shutdown', endpoints: ['readyz'], check: () => (stopping.signal.aborted ? 'process is shutting down' : undefined) });
 
-  disposables.add(compactPeriodically({ store, clock, log, period: options.compactionPeriod ?? fiveMinutes }));
+  disposables.add(
+    compactPeriodically({
+      store,
+      clock,
+      log,
+      period: options.compactionPeriod ?? fiveMinutes,
+      ...(options.history !== undefined && { history: options.history }),
+    }),
+  );
 
   disposables.add(() => options.audit?.close());
 

@@ -1,4 +1,6 @@
-import { existingCluster, listClusters, requirements, whySimulated } from '#cluster';
+import { existsSync } from 'node:fs';
+import { existingCluster, listClusters, pathsOf, requirements, whySimulated } from '#cluster';
+import { verifyStore } from '#store';
 import { steps } from './output.ts';
 
 export async function doctor(_parameters: string[], options: Record<string, unknown>): Promise<number> {
@@ -18,6 +20,19 @@ export async function doctor(_parameters: string[], options: Record<string, unkn
       `The settings of cluster ${name} can be read`,
       `The settings of cluster ${name} are damaged: restore its cluster.json or remove it with "coxswain down --purge --name ${name}"`,
     );
+  for (const { name } of listClusters()) {
+    const { store } = pathsOf(name);
+    // A cluster that never got so far.
+    if (!existsSync(store)) continue;
+    let failure: unknown;
+    const summary = await verifyStore(store).catch((error: unknown) => void (failure = error));
+    const reason = failure instanceof Error ? failure.message : String(failure);
+    check(
+      summary !== undefined,
+      `The store of cluster ${name} is what was written: ${summary?.records} records, revision ${summary?.revision}`,
+      `${reason}: restore cluster ${name} from a snapshot with "coxswain snapshot restore"`,
+    );
+  }
   if (typeof options['name'] === 'string') {
     const { running, config } = existingCluster(options['name']);
     check(

@@ -25,6 +25,7 @@ const commands: Lazy[] = [
       ['--machines <count>', 'machines (nodes); 0 is a control plane alone'],
       ['--runtime <runtime>', 'auto, containerd or simulated'],
       ['--port <port>', 'port of the API on 127.0.0.1 (default: a free one, kept for later starts)'],
+      ['--history <time>', 'how long past revisions can be listed and watched, such as 24h (default: 5m)'],
       ['--config <file>', 'settings as YAML or JSON; - reads standard input'],
       ['--image <archive...>', 'image archives to load on every machine'],
       ['--without <parts>', 'leave out what you bring yourself: controllers, scheduler, kubelet, proxy'],
@@ -81,6 +82,14 @@ const commands: Lazy[] = [
     description: "a cluster's own logs (machine-1, machine-2, …; default all)",
     options: [nameOption, ['-f, --follow', 'go on'], ['--tail <lines>', 'only the last lines']],
     load: async () => (await import('./logs.ts')).logs,
+  },
+  {
+    name: 'snapshot',
+    arguments: '<action> <file>',
+    description:
+      "save a cluster's store to a file while it runs, restore a stopped cluster from one, show its status: save, restore, status",
+    options: [nameOption, outputOption],
+    load: async () => (await import('./snapshot.ts')).snapshot,
   },
   {
     name: 'doctor',

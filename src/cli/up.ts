@@ -29,6 +29,15 @@ const number = (text: unknown, what: string, least: number, most = Number.MAX_SA
   return Number(text);
 };
 
+/** "90s", "5m", "24h", "7d". */
+const seconds = (text: unknown, what: string): number | undefined => {
+  if (text === undefined) return undefined;
+  const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(String(text)) ?? [];
+  if (count === undefined || Number(count) === 0)
+    throw new Error(`Cannot use ${what} ${String(text)}: it must be a time such as 5m, 24h or 7d`);
+  return Number(count) * { s: 1, m: 60, h: 3600, d: 86_400 }[unit as 's']!;
+};
+
 function readSettings(file: string, parse: (text: string) => unknown): Record<string, unknown> | null {
   try {
     return parse(readFileSync(file === '-' ? 0 : file, 'utf8')) as Record<string, unknown> | null;
@@ -55,7 +64,7 @@ export async function up(_parameters: string[], given: Record<string, unknown>):
     const settings = readSettings(file, parse);
     if (settings !== null && (typeof settings !== 'object' || Array.isArray(settings)))
       throw new Error(`Cannot use ${file}: it must be a map of settings`);
-    const known = ['name', 'machines', 'runtime', 'port', 'image', 'without'];
+    const known = ['name', 'machines', 'runtime', 'port', 'image', 'without', 'history'];
     for (const key of Object.keys(settings ?? {}))
       if (!known.includes(key)) throw new Error(`Cannot use ${file}: unknown setting "${key}" (known: ${known.join(', ')})`);
     options = { ...settings, ...given };
@@ -63,6 +72,7 @@ export async function up(_parameters: string[], given: Record<string, unknown>):
   const runtime = options['runtime'];
   if (runtime !== undefined && runtime !== 'auto' && runtime !== 'containerd' && runtime !== 'simulated')
     throw new Error(`Cannot use runtime ${String(runtime)}: it must be auto, containerd or simulated`);
+  const history = seconds(options['history'], '--history');
   const machines = number(options['machines'], '--machines', 0);
   const port = number(options['port'], '--port', 1, 65_535);
   const without = options['without'] === undefined ? undefined : leftOut(options['without']);
@@ -72,6 +82,7 @@ export async function up(_parameters: string[], given: Record<string, unknown>):
     ...(runtime !== undefined && { runtime }),
     ...(port !== undefined && { port }),
     ...(without && { without }),
+    ...(history !== undefined && { historySeconds: history }),
     images: ([options['image'] ?? []].flat() as string[]).map((path) => resolve(path)),
     wait: options['wait'] === false ? 'api' : 'ready',
     timeoutSeconds: number(options['timeout'], '--timeout', 1)!,

@@ -30,6 +30,8 @@ export interface ApiServerSettings {
   allowPrivileged?: boolean;
   inFlight?: ApiServerOptions['inFlight'];
   compactionPeriod?: number;
+  /** Milliseconds that past revisions are kept, at least. Default: the period. */
+  history?: number;
   /** Asked after all built-in plugins. */
   admission?: ApiServerOptions['admission'];
   extensions?: ApiServerOptions['extensions'];
@@ -120,6 +122,7 @@ export async function startApiServer(settings: ApiServerSettings, context: Conte
     },
     ...(settings.inFlight && { inFlight: settings.inFlight }),
     ...(settings.compactionPeriod !== undefined && { compactionPeriod: settings.compactionPeriod }),
+    ...(settings.history !== undefined && { history: settings.history }),
     ...(settings.freeze && { freeze: true }),
   });
   const ready = server.ready.then(() => authorization.ready);

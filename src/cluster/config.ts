@@ -16,6 +16,8 @@ export interface ClusterConfig {
   dnsAddress: string;
   /** Parts that somebody else brings: they are not started. */
   without?: ClusterPart[];
+  /** How long past revisions are kept, at least. Default 5 minutes. */
+  historySeconds?: number;
   /** Version of this file's form. */
   form: 1;
 }

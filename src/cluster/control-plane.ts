@@ -45,6 +45,7 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
       advertise,
       admission: [flow.admission],
       extensions: [flow.extension],
+      ...(config.historySeconds !== undefined && { history: config.historySeconds * 1000 }),
       ...(options.freeze && { freeze: true }),
     },
     context,

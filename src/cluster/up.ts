@@ -26,6 +26,8 @@ export interface UpOptions {
   port?: number;
   /** Parts that the user brings; see config.ts. */
   without?: ClusterPart[];
+  /** How long past revisions are kept. */
+  historySeconds?: number;
   /** Image archives that every machine loads before it is ready. */
   images?: string[];
   /** 'ready': nodes Ready and DNS there. 'api': the API answers. */
@@ -142,6 +144,7 @@ async function settle(options: UpOptions, paths: ClusterPaths): Promise<{ config
       ...(options.machines !== undefined && { machines: options.machines }),
       ...(options.port !== undefined && { port: options.port }),
       ...(options.without && { without: options.without }),
+      ...(options.historySeconds !== undefined && { historySeconds: options.historySeconds }),
     };
     return { config, isNew: false };
   }
@@ -172,6 +175,7 @@ async function settle(options: UpOptions, paths: ClusterPaths): Promise<{ config
       serviceCidr: defaults.serviceCidr,
       clusterDomain: defaults.clusterDomain,
       dnsAddress: defaults.dnsAddress,
+      ...(options.historySeconds !== undefined && { historySeconds: options.historySeconds }),
     },
   };
 }

@@ -25,12 +25,22 @@ export async function lmdbStore(options: LmdbStoreOptions): Promise<LmdbStore> {
   return (await import('./lmdb/mod.ts')).lmdbStore(options);
 }
 
-/** Reads all of a store that nobody has open; see lmdb/snapshot.ts. */
+/** Reads and checks all of a store, which a process may have open; see lmdb/snapshot.ts. */
 export async function verifyStore(path: string): Promise<StoreSummary> {
   return (await import('./lmdb/snapshot.ts')).verifyStore(path);
 }
 
-/** Makes a store at `path` of a snapshot that LmdbStore.snapshot took; see lmdb/snapshot.ts. */
+/** Copies a store, which a process may have open, into a file; see lmdb/snapshot.ts. */
+export async function saveSnapshot(path: string, file: string): Promise<StoreSummary> {
+  return (await import('./lmdb/snapshot.ts')).saveSnapshot(path, file);
+}
+
+/** Reads and checks all of a snapshot; see lmdb/snapshot.ts. */
+export async function snapshotStatus(snapshot: string): Promise<StoreSummary & { size: number }> {
+  return (await import('./lmdb/snapshot.ts')).snapshotStatus(snapshot);
+}
+
+/** Makes a store at `path` of a snapshot; see lmdb/snapshot.ts. */
 export async function restoreSnapshot(snapshot: string, path: string, bump?: number): Promise<StoreSummary> {
   return (await import('./lmdb/snapshot.ts')).restoreSnapshot(snapshot, path, bump);
 }

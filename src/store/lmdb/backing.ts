@@ -13,10 +13,11 @@ import type { Backing, Batch, Recovered } from '../mvcc/backing.ts';
 import { noSpace } from '../mvcc/errors.ts';
 import { noValue } from '../mvcc/record.ts';
 import type { Record } from '../mvcc/record.ts';
-import { formatVersion, headerSize, minus, plus, readHeader, writeHeader } from './format.ts';
+import { headerSize, minus, plus, writeHeader } from './format.ts';
 import type { State } from './format.ts';
-import { checkMetaPages, corrupt, markMade } from './meta-pages.ts';
+import { checkMetaPages, markMade } from './meta-pages.ts';
 import { own } from './owner.ts';
+import { checkValue, readRecords, readState } from './reading.ts';
 import { pageSize, pagesOf, Room } from './room.ts';
 import { openTables, pagesIn } from './tables.ts';
 import type { Tables } from './tables.ts';
@@ -40,7 +41,7 @@ export class LmdbBacking implements Backing {
     try {
       checkMetaPages(path);
       this.#tables = openTables(path);
-      this.#state = this.#readState();
+      this.#state = readState(path, this.#tables);
       this.#room = new Room(join(path, 'data.mdb'));
     } catch (error) {
       this.#disown();
@@ -50,20 +51,9 @@ export class LmdbBacking implements Backing {
 
   /** Reads what is there and checks it. Throws StoreError 'corrupt' where it is not what was written. */
   inspect(): Recovered {
-    const records: Record[] = [];
-    let checksum = 0;
-    // `forEach` of the range, not an iterator: the headers of a big store are many.
-    this.#tables.records.getRange({ snapshot: false }).forEach(({ key, value }) => {
-      checksum = plus(checksum, crc32(value));
-      records.push(readHeader(key, value));
-    });
+    const { records, leases } = readRecords(this.path, this.#tables, this.#state);
     const { revision: seen, compactRevision, clean } = this.#state;
-    if (checksum !== this.#state.checksum)
-      throw corrupt(this.path, `the records sum to ${checksum}, the state says ${this.#state.checksum}`);
-    const newest = records.at(-1)?.modRevision ?? 0;
-    if (newest > seen) throw corrupt(this.path, `there is a record of revision ${newest}, the state says ${seen}`);
     this.#sequence = records.at(-1)?.sequence ?? 0;
-    const leases = [...this.#tables.leases.getRange({})].map(({ key, value }) => ({ id: key, ttl: value.readDoubleLE(0) }));
     return { revision: clean ? seen : seen + this.reserve, compactRevision, seen, records, leases };
   }
 
@@ -78,8 +68,7 @@ export class LmdbBacking implements Backing {
   load(record: Record): Uint8Array {
     if (record.size === 0) return noValue;
     const value = this.#read(record);
-    if (value === undefined || value.length !== record.size || crc32(value) !== record.checksum)
-      throw corrupt(this.path, `the value of ${record.key} at revision ${record.modRevision} is not what was written`);
+    checkValue(this.path, record, value);
     return value;
   }
 
@@ -189,15 +178,6 @@ export class LmdbBacking implements Backing {
     this.#disown();
   }
 
-  #readState(): State {
-    const found = this.#tables.meta.getBinary('state');
-    if (!found) return { format: formatVersion, revision: 1, compactRevision: 0, checksum: 0, clean: true };
-    const state = JSON.parse(found.toString()) as State;
-    if (state.format !== formatVersion)
-      throw new StoreError('invalid', `Cannot open store ${this.path}: its format is ${state.format}, this version knows ${formatVersion}`);
-    return state;
-  }
-
   #next<T>(run: () => Promise<T>): Promise<T> {
     const next = this.#last.then(run);
     this.#last = next.catch(() => undefined);
@@ -232,7 +212,7 @@ export class LmdbBacking implements Backing {
   async #reopen(): Promise<void> {
     await this.#tables.root.close();
     this.#tables = openTables(this.path);
-    const found = JSON.stringify(this.#readState());
+    const found = JSON.stringify(readState(this.path, this.#tables));
     const known = JSON.stringify(this.#state);
     if (found !== known)
       throw new StoreError('closed', `Store ${this.path} must be opened anew: after a failed write it is at ${found}, not at ${known}`);

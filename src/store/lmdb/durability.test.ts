@@ -1,6 +1,6 @@
 /** What survives: closing, dying, copying, a damaged disk. */
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { seededRandom, systemClock, virtualClock } from '#machinery/clock';
 import { StoreError } from '../contract.ts';
 import type { TxnRequest } from '../contract.ts';
 import { crashRounds } from './crash/mod.ts';
-import { lmdbStore, restoreSnapshot, verifyStore } from './mod.ts';
+import { lmdbStore, restoreSnapshot, saveSnapshot, snapshotStatus, verifyStore } from './mod.ts';
 
 const directory = () => {
   const path = mkdtempSync(join(tmpdir(), 'coxswain-store-'));
@@ -152,6 +152,30 @@ test('a snapshot is one revision, taken while writes go on; restored, it forces 
   assert(revision > 1_000_000);
   await assert.rejects(after.range({ key: 'a', revision: atLeast }), code('compacted'));
   await after.close();
+});
+
+test('a snapshot file is one revision of a store in use, and damage of it is found', async () => {
+  using at = directory();
+  const [path, file, restored] = ['store', 'file', 'restored'].map((name) => join(at.path, name)) as [string, string, string];
+  const store = await lmdbStore({ path, clock: systemClock });
+  for (let index = 0; index < 50; index++) await store.txn(put(`key-${index % 20}`, 'x'.repeat(index * 100)));
+  const { revision, keys, checksum } = await saveSnapshot(path, file);
+  assert.deepEqual([revision, keys], [51, 20]);
+  await store.txn(put('later', 'x'));
+  await store.close();
+  assert.equal((await snapshotStatus(file)).checksum, checksum);
+  assert.equal((await restoreSnapshot(file, restored)).keys, 20);
+  await assert.rejects(saveSnapshot(path, file), code('invalid'));
+  const bytes = readFileSync(file);
+  const inside = bytes.indexOf('x'.repeat(4500)) + 100;
+  bytes.fill(0x79, inside, inside + 4);
+  writeFileSync(file, bytes);
+  await assert.rejects(snapshotStatus(file), code('corrupt'));
+  writeFileSync(file, 'nothing of the kind');
+  await assert.rejects(
+    snapshotStatus(file),
+    (error) => code('corrupt')(error) && /^Snapshot .*file is corrupt/.test((error as Error).message),
+  );
 });
 
 test('a process or machine that dies at any point loses nothing that was acknowledged', async () => {

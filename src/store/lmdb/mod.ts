@@ -9,7 +9,7 @@ import { MvccStore } from '../mvcc/store.ts';
 import type { MvccOptions } from '../mvcc/store.ts';
 import { LmdbBacking } from './backing.ts';
 
-export { restoreSnapshot, verifyStore } from './snapshot.ts';
+export { restoreSnapshot, saveSnapshot, snapshotStatus, verifyStore } from './snapshot.ts';
 
 export interface LmdbStoreOptions extends Omit<MvccOptions, 'random'> {
   /** A directory of the store's own; made where it is not there. */

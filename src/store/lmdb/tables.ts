@@ -10,11 +10,13 @@ export interface Tables {
   meta: Database<Buffer, string>;
 }
 
-export function openTables(path: string): Tables {
+/** `readOnly`: beside a process that writes; throws where there is no store. */
+export function openTables(path: string, readOnly = false): Tables {
   const root = open<Buffer, string>({
     path,
     encoding: 'binary',
     maxDbs: 8,
+    readOnly,
     overlappingSync: false,
     // Batches are ours. Its own, of a turn of the loop, would be a second promise that nobody hears reject.
     eventTurnBatching: false,

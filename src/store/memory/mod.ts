@@ -4,8 +4,15 @@ import type { Random } from '#machinery/clock';
 import { MvccStore } from '../mvcc/store.ts';
 import type { MvccOptions } from '../mvcc/store.ts';
 
-export type MemoryStore = MvccStore;
+export type MemoryStoreOptions = Omit<MvccOptions, 'random' | 'deferral'> & { random?: Random };
 
-export function memoryStore(options: Omit<MvccOptions, 'random' | 'deferral'> & { random?: Random }): MemoryStore {
-  return new MvccStore({ random: systemRandom, ...options });
+export class MemoryStore extends MvccStore {
+  /** A store of its own that begins as this one was at `revision` (default: now), without the history before it. Takes milliseconds. */
+  fork(options: MemoryStoreOptions, revision?: number): MemoryStore {
+    return new MemoryStore({ random: systemRandom, ...options }, undefined, this.stateAt(revision));
+  }
+}
+
+export function memoryStore(options: MemoryStoreOptions): MemoryStore {
+  return new MemoryStore({ random: systemRandom, ...options });
 }

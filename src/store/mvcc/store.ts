@@ -228,6 +228,17 @@ export class MvccStore implements Store {
     }
   }
 
+  /** What another store would have to start with to be as this one was at `revision`. Values are not copied: they never change. */
+  stateAt(revision = this.#visible): Recovered {
+    if (revision > this.#visible) throw errors.futureRevision();
+    if (revision < this.#compacted) throw errors.compacted();
+    const records: Record[] = [];
+    this.#index.visit('', undefined, revision, (record) => void records.push({ ...record, value: this.#view(record, false).value }));
+    records.sort((a, b) => a.modRevision - b.modRevision);
+    const leases = this.#table.ids().map((id) => ({ id, ttl: this.#table.get(id)!.ttl }));
+    return { revision, compactRevision: revision, seen: revision, records, leases };
+  }
+
   /** Bytes of keys and values that are kept, history included. */
   get bytes(): number {
     return this.#bytes;

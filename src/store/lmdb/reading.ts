@@ -1,0 +1,47 @@
+/** Reading a store's tables and checking them against their checksums. */
+import { crc32 } from 'node:zlib';
+import type { Transaction } from 'lmdb';
+import { StoreError } from '../contract.ts';
+import type { Record } from '../mvcc/record.ts';
+import { formatVersion, plus, readHeader } from './format.ts';
+import type { State } from './format.ts';
+import { corrupt } from './meta-pages.ts';
+import type { Tables } from './tables.ts';
+
+/** `transaction`: reads as of one commit, while another process goes on. */
+export function readState(path: string, { meta }: Tables, transaction?: Transaction): State {
+  const found = meta.get('state', { ...(transaction && { transaction }) });
+  if (!found) return { format: formatVersion, revision: 1, compactRevision: 0, checksum: 0, clean: true };
+  const state = JSON.parse(found.toString()) as State;
+  if (state.format !== formatVersion)
+    throw new StoreError('invalid', `Cannot open store ${path}: its format is ${state.format}, this version knows ${formatVersion}`);
+  return state;
+}
+
+/** Throws StoreError 'corrupt' where the records are not those that `state` sums up. */
+export function readRecords(
+  path: string,
+  tables: Tables,
+  { revision, checksum: wanted }: State,
+  transaction?: Transaction,
+): { records: Record[]; leases: { id: number; ttl: number }[] } {
+  const within = { ...(transaction && { transaction }) };
+  const records: Record[] = [];
+  let checksum = 0;
+  // `forEach` of the range, not an iterator: the headers of a big store are many.
+  tables.records.getRange({ snapshot: transaction !== undefined, ...within }).forEach(({ key, value }) => {
+    checksum = plus(checksum, crc32(value));
+    records.push(readHeader(key, value));
+  });
+  if (checksum !== wanted) throw corrupt(path, `the records sum to ${checksum}, the state says ${wanted}`);
+  const newest = records.at(-1)?.modRevision ?? 0;
+  if (newest > revision) throw corrupt(path, `there is a record of revision ${newest}, the state says ${revision}`);
+  const leases = [...tables.leases.getRange(within)].map(({ key, value }) => ({ id: key, ttl: value.readDoubleLE(0) }));
+  return { records, leases };
+}
+
+/** Throws StoreError 'corrupt' where `value` is not the record's. */
+export function checkValue(path: string, record: Record, value: Uint8Array | undefined): asserts value is Uint8Array {
+  if (value === undefined || value.length !== record.size || crc32(value) !== record.checksum)
+    throw corrupt(path, `the value of ${record.key} at revision ${record.modRevision} is not what was written`);
+}
