@@ -7,6 +7,7 @@ const cases: [name: string, chunks: string[], passed: number, failed: number][] 
   ['dots on a line without end', ['Running\n••', '•', '••'], 5, 0],
   ['skipped tests are none', ['•S•SS•\n'], 3, 0],
   ['a failure on a line of its own', ['••\n---\n• [FAILED] [1.2 seconds]\n[sig-node] x • y\n---\n•'], 3, 1],
+  ['a failure behind dots', ['••• [FAILED] [1.2 seconds]\n'], 2, 1],
   ['a failure whose line comes in pieces', ['•', ' [FAILED] [1.2 sec', 'onds]\n'], 0, 1],
   ['a slow one that passed', ['• [65.1 seconds]\n'], 1, 0],
 ];

@@ -56,8 +56,12 @@ export function runPart(part: Part, label: string, options: Options, target: Tar
   };
   read(child.stdout);
   read(child.stderr);
+  // Whoever interrupts the run still gets its results: ginkgo ends its tests and reports.
+  const interrupt = (): void => void child.kill('SIGINT');
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt);
   return new Promise((resolve, reject) => {
     const finish = (then: () => void): void => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
       shown.stop();
       kept.end(then);
     };
@@ -72,9 +76,11 @@ export function runPart(part: Part, label: string, options: Options, target: Tar
   });
 }
 
+const dotsOf = (text: string): number => text.match(/•/g)?.length ?? 0;
+
 /**
  * Counts outcomes in ginkgo's output as it comes: a test that passed is a dot, more of them on a line that has no end yet; one that failed is
- * a dot with a word in brackets on a line of its own.
+ * a dot with a word in brackets, the last of its line.
  */
 export function outcomeReader(tell: (passed: number, failed: number) => void): (chunk: string) => void {
   let line = '';
@@ -86,11 +92,12 @@ export function outcomeReader(tell: (passed: number, failed: number) => void): (
         told = 0;
       }
       line += piece;
-      if (/^• \[(?:FAILED|PANICKED|TIMEDOUT|INTERRUPTED|ABORTED)\]/.test(line)) {
-        if (told >= 0) tell(-told, 1);
+      const failure = /^([•SP]*)• \[(?:FAILED|PANICKED|TIMEDOUT|INTERRUPTED|ABORTED)\]/.exec(line);
+      if (failure) {
+        if (told >= 0) tell(dotsOf(failure[1]!) - told, 1);
         told = -1;
       } else if (told >= 0) {
-        const dots = /^[•SP]+/.exec(line)?.[0].match(/•/g)?.length ?? 0;
+        const dots = dotsOf(/^[•SP]*/.exec(line)![0]);
         if (dots > told) tell(dots - told, 0);
         told = dots;
       }
