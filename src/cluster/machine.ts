@@ -140,6 +140,7 @@ async function containerdMachine({ config, paths, index, images }: MachineOption
     state: directories.run,
     cniConfDir: join(directories.run, 'cni'),
     cniBinDir: found.cniBinDir ?? '/opt/cni/bin',
+    ociRuntime: found.ociRuntime,
     sandboxImage,
     logPath: join(paths.logs, `${machineName(index)}-containerd.log`),
     restrictOomScoreAdj: !found.mayRaiseOomScore,

@@ -12,11 +12,16 @@ export interface Requirements {
   /** apt-get can install them. */
   installable: boolean;
   cniBinDir: string | undefined;
+  /** What makes containers: crun where it is, since it costs a fraction of runc's processor time. */
+  ociRuntime: 'crun' | 'runc';
   /** A negative oom_score_adj is allowed (CAP_SYS_RESOURCE). */
   mayRaiseOomScore: boolean;
 }
 
 const cniDirectories = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'];
+
+/** Packages without which containers run all the same. */
+const optional = new Set(['busybox-static', 'crun']);
 
 const program = (name: string): boolean =>
   [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/bin', '/usr/local/bin'].some((directory) => {
@@ -35,6 +40,7 @@ export function requirements(): Requirements {
   const needed: [present: boolean, packageName: string][] = [
     [program('containerd') && program('ctr'), 'containerd'],
     [program('runc'), 'runc'],
+    [program('crun'), 'crun'],
     [program('nft'), 'nftables'],
     [cniBinDir !== undefined, 'containernetworking-plugins'],
     [program('ip'), 'iproute2'],
@@ -51,12 +57,13 @@ export function requirements(): Requirements {
   }
   const capSysResource = 24n;
   return {
-    containers: linux && root && missingPackages.every((name) => name === 'busybox-static'),
+    containers: linux && root && missingPackages.every((name) => optional.has(name)),
     root,
     linux,
     missingPackages,
     installable: linux && root && missingPackages.length > 0 && program('apt-get'),
     cniBinDir,
+    ociRuntime: program('crun') ? 'crun' : 'runc',
     mayRaiseOomScore: (capabilities & (1n << capSysResource)) !== 0n,
   };
 }

@@ -120,6 +120,11 @@ async function createMachine(paths: ClusterPaths, config: ClusterConfig, index: 
     const binds = own.map(([inside, outside]) => `mount --bind '${outside}' '${inside}'`).join(' && ');
     // Copies of others' namespace files would keep those alive after their removal.
     const forget = `grep ' nsfs ' /proc/mounts | cut -d' ' -f2 | sort -r | while read -r file; do umount "$file" 2>/dev/null || true; done`;
+    // crun refuses both versions of cgroups together: the machine sees the first alone, which has the controllers. It copies itself at every
+    // call lest a container write to it, unless that is impossible anyway.
+    const forCrun =
+      'if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi' +
+      ' && if crun=$(command -v crun); then mount --bind "$crun" "$crun" && mount -o remount,bind,ro "$crun"; fi';
     await run('nsenter', [
       `--net=${net}`,
       'unshare',
@@ -127,7 +132,7 @@ async function createMachine(paths: ClusterPaths, config: ClusterConfig, index: 
       `--uts=${uts}`,
       'sh',
       '-c',
-      `hostname ${machineName(index)} && ${forget} && ${binds} && echo 1 > /proc/sys/net/ipv4/ip_forward && echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet`,
+      `hostname ${machineName(index)} && ${forget} && ${forCrun} && ${binds} && echo 1 > /proc/sys/net/ipv4/ip_forward && echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet`,
     ]);
   }
 }

@@ -18,6 +18,8 @@ export interface ContainerdOptions {
   /** Where CNI configurations are read from, and the plugins. */
   cniConfDir: string;
   cniBinDir: string;
+  /** The OCI runtime's program: runc (the default), or one that takes its parameters. */
+  ociRuntime?: string;
   sandboxImage: string;
   /** Parent of pod cgroups is set by the kubelet; this is containerd's own. */
   logPath: string;
@@ -34,7 +36,7 @@ function configuration(options: ContainerdOptions): string {
   return `version = 2
 root = ${text(options.root)}
 state = ${text(join(options.state, 'containerd'))}
-disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs", "io.containerd.tracing.processor.v1.otlp", "io.containerd.internal.v1.tracing"]
+disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs", "io.containerd.tracing.processor.v1.otlp", "io.containerd.internal.v1.tracing", "io.containerd.monitor.v1.cgroups"]
 [grpc]
   address = ${text(containerdSocket(options.state))}
 [plugins."io.containerd.grpc.v1.cri"]
@@ -53,6 +55,8 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
     default_runtime_name = "runc"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+        BinaryName = ${text(options.ociRuntime ?? 'runc')}
 `;
 }
 
