@@ -38,6 +38,8 @@ export interface RunningMachine extends Running {
 }
 
 const kubeletPort = 10250;
+/** Not below /run, from which some distributions start no programs. */
+const pluginFolder = ({ state }: { state: string }): string => join(state, 'cni-plugins');
 
 /** Images are loaded once a state directory: what was there at the last start is there still. */
 async function loadBundled(runtime: Runtime, directory: string): Promise<void> {
@@ -139,7 +141,7 @@ async function containerdMachine({ config, paths, index, images }: MachineOption
     root: join(directories.state, 'containerd'),
     state: directories.run,
     cniConfDir: join(directories.run, 'cni'),
-    cniBinDir: found.cniBinDir ?? '/opt/cni/bin',
+    cniBinDir: pluginFolder(directories),
     ociRuntime: found.ociRuntime,
     sandboxImage,
     logPath: join(paths.logs, `${machineName(index)}-containerd.log`),
@@ -169,6 +171,7 @@ async function startNetwork({ config, paths, index, networkClient }: MachineOpti
       confDir: join(paths.machine(name).run, 'cni'),
       // Machines share a file system: each remembers its own pods' addresses, and they go with it.
       dataDir: join(paths.machine(name).state, 'addresses'),
+      binDir: pluginFolder(paths.machine(name)),
     }),
     ...(config.without?.includes('proxy') ? [] : [createProxy({ ...network, nodeIps: [address], serviceCidrs: [config.serviceCidr] })]),
     createPolicy({ ...network, nodeIps: [address] }),

@@ -11,6 +11,7 @@ export interface Requirements {
   missingPackages: string[];
   /** apt-get can install them. */
   installable: boolean;
+  /** Where the standard network plugins are, if they are there; the cluster's machines have their own. */
   cniBinDir: string | undefined;
   /** What makes containers: crun where it is, since it costs a fraction of runc's processor time. */
   ociRuntime: 'crun' | 'runc';
@@ -36,13 +37,11 @@ const program = (name: string): boolean =>
 export function requirements(): Requirements {
   const linux = process.platform === 'linux';
   const root = process.getuid?.() === 0;
-  const cniBinDir = cniDirectories.find((directory) => existsSync(join(directory, 'bridge')));
   const needed: [present: boolean, packageName: string][] = [
     [program('containerd') && program('ctr'), 'containerd'],
     [program('runc'), 'runc'],
     [program('crun'), 'crun'],
     [program('nft'), 'nftables'],
-    [cniBinDir !== undefined, 'containernetworking-plugins'],
     [program('ip'), 'iproute2'],
     [program('conntrack'), 'conntrack'],
     [program('nsenter') && program('unshare'), 'util-linux'],
@@ -62,7 +61,7 @@ export function requirements(): Requirements {
     linux,
     missingPackages,
     installable: linux && root && missingPackages.length > 0 && program('apt-get'),
-    cniBinDir,
+    cniBinDir: cniDirectories.find((directory) => existsSync(join(directory, 'bridge'))),
     ociRuntime: program('crun') ? 'crun' : 'runc',
     mayRaiseOomScore: (capabilities & (1n << capSysResource)) !== 0n,
   };

@@ -1,5 +1,6 @@
 /** The CNI configuration by which the container runtime gives pods their addresses. CNI specification 1.0. */
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { pluginServes, pluginType } from './plugin.ts';
 
 export const conflistName = '10-coxswain.conflist';
 
@@ -10,16 +11,19 @@ export interface ConflistOptions {
   dataDir?: string;
   /** Default: the link's. */
   mtu?: number;
+  /** The folder of plugins has our own one. */
+  own?: boolean;
 }
 
 /**
  * A point-to-point link for each pod, all traffic routed by the node: what goes from pod to pod passes the node's hooks like everything
  * else, so Services and policies hold between pods of one node without help from bridge filtering.
  */
-export function conflist({ podCidrs, dataDir, mtu }: ConflistOptions): Record<string, unknown> {
+export function conflist({ podCidrs, dataDir, mtu, own }: ConflistOptions): Record<string, unknown> {
+  const head = { cniVersion: '1.0.0', name: 'coxswain' };
+  if (own && pluginServes(podCidrs)) return { ...head, plugins: [{ type: pluginType }] };
   return {
-    cniVersion: '1.0.0',
-    name: 'coxswain',
+    ...head,
     plugins: [
       {
         type: 'ptp',

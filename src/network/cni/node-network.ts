@@ -15,6 +15,7 @@ import { addElement, emptyPiece, NftTable } from '../nft-table.ts';
 import { removeConflist, writeConflist } from './conflist.ts';
 import { hostPortsPiece, nodeTable, nodeTableName, ofFamily } from './node-table.ts';
 import type { Family } from './node-table.ts';
+import { pluginServes, writePlugins } from './plugin.ts';
 
 export interface NodeNetworkOptions {
   nodeName: string;
@@ -23,8 +24,10 @@ export interface NodeNetworkOptions {
   confDir: string;
   /** The cluster's pod networks: traffic to them keeps the pod's address. */
   clusterCidrs?: readonly string[];
-  /** Where host-local keeps its allocations; machines that share a file system need one each. */
+  /** Where the plugin keeps its allocations; machines that share a file system need one each. */
   dataDir?: string;
+  /** A folder of this node's own that the runtime takes its plugins from: our own plugin is put there. Without it, or where that one does not serve, the standard ones are named. */
+  binDir?: string;
   mtu?: number;
   machine?: Machine;
   clock?: Clock;
@@ -79,7 +82,7 @@ class NodeNetwork {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const { informers, nodeName, confDir, clusterCidrs = [], dataDir, mtu } = this.#options;
+    const { informers, nodeName, confDir, binDir, clusterCidrs = [], dataDir, mtu } = this.#options;
     const podCidrs = await this.#podCidrs(signal);
     await this.#machine.sysctl('net/ipv4/ip_forward', '1');
     await this.#machine.sysctl('net/ipv4/conf/all/route_localnet', '1');
@@ -106,7 +109,9 @@ class NodeNetwork {
     this.#timer?.cancel();
     this.#timer = undefined;
     await this.#sync();
-    await writeConflist(confDir, { podCidrs, ...(dataDir !== undefined && { dataDir }), ...(mtu !== undefined && { mtu }) });
+    const own = binDir !== undefined && dataDir !== undefined && pluginServes(podCidrs);
+    if (own) await writePlugins(binDir, { podCidr: podCidrs[0]!, dataDir: `${dataDir}/coxswain`, mtu });
+    await writeConflist(confDir, { podCidrs, own, ...(dataDir !== undefined && { dataDir }), ...(mtu !== undefined && { mtu }) });
   }
 
   async stop(): Promise<void> {
