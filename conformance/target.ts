@@ -8,7 +8,7 @@ import { pathsOf } from '../src/cluster/paths.ts';
 import { imageSeed, plant } from './images.ts';
 import type { Options } from './options.ts';
 import { directoryOf, enterUpstream, removeUpstreamCluster, startUpstreamCluster, upstreamKubeconfig } from './upstream/cluster.ts';
-import { tools } from './upstream/programs.ts';
+import { Programs, program, tools } from './upstream/programs.ts';
 
 const run = promisify(execFile);
 export const root = join(import.meta.dirname, '..');
@@ -101,6 +101,7 @@ async function coxswainTarget(options: Options, out: string): Promise<Target> {
   const paths = pathsOf(name);
   const coxswain = join(root, 'coxswain');
   const audit = join(paths.logs, 'audit.jsonl');
+  const etcd = new Programs(join(tools, 'store', name));
   const down = (): void => void execFileSync(coxswain, ['down', '--purge', '--name', name], { stdio: 'inherit' });
   if (!reuse) {
     if (existsSync(paths.state)) down();
@@ -113,7 +114,8 @@ async function coxswainTarget(options: Options, out: string): Promise<Target> {
       `images: ${seed.seconds > 0 ? `unpacked in ${seed.seconds.toFixed(1)} s (once), ` : ''}shared with ${machines} machines in ${planted.toFixed(1)} s`,
     );
     const up = ['up', '--name', name, '--machines', String(machines), '--runtime', 'containerd', '--no-kubeconfig', '--timeout', '300'];
-    if (store !== 'lmdb') up.push('--store', store);
+    if (store === 'memory') up.push('--store', 'memory');
+    else if (store === 'etcd') up.push('--store', await startEtcd(etcd));
     execFileSync(coxswain, up, { stdio: 'inherit', env: environmentOf(options, audit, out) });
   }
   const enter = ['nsenter', `--net=/run/netns/coxswain-${name}-1`, '--'];
@@ -136,7 +138,30 @@ async function coxswainTarget(options: Options, out: string): Promise<Target> {
       rmSync(kubeconfig, { force: true });
       // Asked to stop first: a process that is killed writes no profile.
       if (options.profile) execFileSync(coxswain, ['down', '--name', name], { stdio: 'inherit' });
-      if (!keep && !reuse) down();
+      if (keep || reuse) return;
+      down();
+      await etcd.stopAll();
+      rmSync(etcd.directory, { recursive: true, force: true });
     },
   });
+}
+
+/** An etcd of its own behind a socket, which reaches into the machines' network namespaces. Answers its endpoint. */
+async function startEtcd(programs: Programs): Promise<string> {
+  await programs.stopAll();
+  const at = (file: string): string => join(programs.directory, file);
+  rmSync(at('data'), { recursive: true, force: true });
+  const peer = 'http://localhost:2380';
+  const flags = {
+    'data-dir': at('data'),
+    'listen-client-urls': `unix://${at('client')}`,
+    'advertise-client-urls': 'http://localhost:2379',
+    'listen-peer-urls': `unix://${at('peer')}`,
+    'initial-advertise-peer-urls': peer,
+    'initial-cluster': `default=${peer}`,
+    'log-level': 'error',
+  };
+  programs.start('etcd', [program('etcd'), ...Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`)]);
+  await programs.until('etcd', () => existsSync(at('client')));
+  return `unix://${at('client')}`;
 }

@@ -26,6 +26,7 @@ const commands: Lazy[] = [
       ['--runtime <runtime>', 'auto, containerd or simulated'],
       ['--port <port>', 'port of the API on 127.0.0.1 (default: a free one, kept for later starts)'],
       ['--history <time>', 'how long past revisions can be listed and watched, such as 24h (default: 5m)'],
+      ['--store <where>', 'lmdb (default), memory (gone when it stops), or where an etcd listens: http://127.0.0.1:2379'],
       ['--config <file>', 'settings as YAML or JSON; - reads standard input'],
       ['--image <archive...>', 'image archives to load on every machine'],
       ['--without <parts>', 'leave out what you bring yourself: controllers, scheduler, kubelet, proxy'],

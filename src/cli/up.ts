@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { clusterParts, up as startCluster } from '#cluster';
+import { clusterParts, storeError, up as startCluster } from '#cluster';
 import type { ClusterPart } from '#cluster';
 import { clusterName, steps } from './output.ts';
 
@@ -64,7 +64,7 @@ export async function up(_parameters: string[], given: Record<string, unknown>):
     const settings = readSettings(file, parse);
     if (settings !== null && (typeof settings !== 'object' || Array.isArray(settings)))
       throw new Error(`Cannot use ${file}: it must be a map of settings`);
-    const known = ['name', 'machines', 'runtime', 'port', 'image', 'without', 'history'];
+    const known = ['name', 'machines', 'runtime', 'port', 'image', 'without', 'history', 'store'];
     for (const key of Object.keys(settings ?? {}))
       if (!known.includes(key)) throw new Error(`Cannot use ${file}: unknown setting "${key}" (known: ${known.join(', ')})`);
     options = { ...settings, ...given };
@@ -76,12 +76,16 @@ export async function up(_parameters: string[], given: Record<string, unknown>):
   const machines = number(options['machines'], '--machines', 0);
   const port = number(options['port'], '--port', 1, 65_535);
   const without = options['without'] === undefined ? undefined : leftOut(options['without']);
+  const store = options['store'] === undefined ? undefined : String(options['store']);
+  const unusable = store === undefined ? undefined : storeError(store);
+  if (unusable !== undefined) throw new Error(`Cannot use the store ${unusable}`);
   const result = await startCluster({
     name: clusterName(options),
     ...(machines !== undefined && { machines }),
     ...(runtime !== undefined && { runtime }),
     ...(port !== undefined && { port }),
     ...(without && { without }),
+    ...(store !== undefined && { store }),
     ...(history !== undefined && { historySeconds: history }),
     images: ([options['image'] ?? []].flat() as string[]).map((path) => resolve(path)),
     wait: options['wait'] === false ? 'api' : 'ready',

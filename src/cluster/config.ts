@@ -18,6 +18,8 @@ export interface ClusterConfig {
   without?: ClusterPart[];
   /** How long past revisions are kept, at least. Default 5 minutes. */
   historySeconds?: number;
+  /** "lmdb", "memory", or the endpoint of an etcd. Default "lmdb". */
+  store?: string;
   /** Version of this file's form. */
   form: 1;
 }

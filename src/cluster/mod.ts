@@ -24,6 +24,7 @@ export { findKubectl } from './kubectl.ts';
 export { requirements, whySimulated } from './requirements.ts';
 export { bundle } from './program.ts';
 export { pathsOf } from './paths.ts';
+export { storeError } from './store.ts';
 export type { ApiServerSettings, ControllerManagerSettings, SchedulerSettings, StartedApiServer };
 export type { ApiServerSecurity } from './security.ts';
 export type { RunningCluster, StartClusterOptions };

@@ -6,7 +6,6 @@ import { systemClock, systemRandom } from '#machinery/clock';
 import { Disposables } from '#machinery/lifecycle';
 import type { Context } from '#machinery/lifecycle';
 import { jsonLog } from '#machinery/log';
-import { lmdbStore } from '#store';
 import type { KeyPair } from '#machinery/pki';
 import { machinesGroup } from './add-ons.ts';
 import { clusterAudit } from './audit.ts';
@@ -16,6 +15,7 @@ import { machineAddress, machineName, readConfig } from './config.ts';
 import type { ClusterConfig, ClusterPart } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
 import { pathsOf } from './paths.ts';
+import { openStore } from './store.ts';
 import type { ClusterPaths } from './paths.ts';
 import { serviceAddress } from './up.ts';
 import type { MachineReport } from './up.ts';
@@ -141,7 +141,7 @@ async function startFirst(
   context: Context,
   held: Disposables,
 ): Promise<MachineClients> {
-  const store = await lmdbStore({ path: paths.store, clock: systemClock });
+  const store = await openStore(config, paths, systemClock);
   held.add(() => store.close());
   const sandboxed = config.runtime === 'containerd' && config.machines > 0;
   const address = machineAddress(config, 1);

@@ -26,6 +26,8 @@ export interface UpOptions {
   port?: number;
   /** Parts that the user brings; see config.ts. */
   without?: ClusterPart[];
+  /** See ClusterConfig. */
+  store?: string;
   /** How long past revisions are kept. */
   historySeconds?: number;
   /** Image archives that every machine loads before it is ready. */
@@ -139,6 +141,11 @@ async function settle(options: UpOptions, paths: ClusterPaths): Promise<{ config
       throw new Error(
         `Cannot start ${options.name} with runtime ${options.runtime}: it was made with ${present.runtime}; remove it first: coxswain down --purge --name ${options.name}`,
       );
+    const { store = 'lmdb' } = present;
+    if (options.store !== undefined && options.store !== store)
+      throw new Error(
+        `Cannot start ${options.name} on ${options.store}: its objects are in ${store}; remove it first: coxswain down --purge --name ${options.name}`,
+      );
     const config = {
       ...present,
       ...(options.machines !== undefined && { machines: options.machines }),
@@ -170,6 +177,7 @@ async function settle(options: UpOptions, paths: ClusterPaths): Promise<{ config
       machines: options.machines ?? defaults.machines,
       port: options.port ?? 0,
       ...(options.without?.length && { without: options.without }),
+      ...(options.store !== undefined && options.store !== 'lmdb' && { store: options.store }),
       ...(runtime === 'containerd' && { machineNetwork: await freeNetwork(options.name) }),
       podCidr: defaults.podCidr,
       serviceCidr: defaults.serviceCidr,
