@@ -169,6 +169,8 @@ export interface Store extends ReadView, WriteView, AsyncDisposable {
    * catches up first.)
    */
   readonly embedded: boolean;
+  /** Of embedded stores: what `range` resolves to, at once. */
+  read?(request: RangeRequest): RangeResult;
   /** The newest durable revision. */
   revision(): Promise<number>;
   /** Calls `sink` for each batch, never before this function has returned. A sink must not throw and must not block. */

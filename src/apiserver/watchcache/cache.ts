@@ -13,7 +13,7 @@ import type { KubeObject } from '#machinery/meta';
 import { expired, tooManyRequests } from '#machinery/status';
 import type { CacheEvent, CachedObject, CacheWatch, WatchCache } from '../contract.ts';
 import { CacheEntry, withRevision } from './cached-object.ts';
-import { decodedOf } from './decoded.ts';
+import { takeDecoded } from './decoded.ts';
 import { KeptLists } from './kept-lists.ts';
 import { CacheWatchers } from './watchers.ts';
 import { EventWindow } from './window.ts';
@@ -68,7 +68,7 @@ export class ResourceCache implements WatchCache {
     this.#source = source;
     this.#options = options;
     this.#watchers = new CacheWatchers(prefix.length, options.log);
-    this.#window = new EventWindow(0, options.window);
+    this.#window = this.#newWindow(0);
     this.synced = this.#sync();
   }
 
@@ -117,7 +117,12 @@ export class ResourceCache implements WatchCache {
     if (this.#closed || this.#backlog) throw tooManyRequests('storage is (re)initializing', 1);
     if (revision < start) throw expired(`too old resource version: ${revision} (${start})`);
     const single = !prefix.endsWith('/');
-    const replay = this.#window.after(revision).filter(({ current: { key } }) => (single ? key === prefix : key.startsWith(prefix)));
+    const past = this.#window.after(revision);
+    // What was laid off is read from the store again, as far back as that goes.
+    const compacted = this.#options.store.compactRevision();
+    if (this.#options.store.read && past.length > this.#options.window.ready && revision < compacted)
+      throw expired(`too old resource version: ${revision} (${compacted})`);
+    const replay = past.filter(({ current: { key } }) => (single ? key === prefix : key.startsWith(prefix)));
     // A revision that is still to come: what happens up to it is not for this watcher.
     return this.#watchers.add(prefix, replay, Math.max(revision, this.revision), () => this.revision, sink, ended);
   }
@@ -205,7 +210,7 @@ export class ResourceCache implements WatchCache {
     this.#objects.load(keys, entries);
     this.#lists.clear();
     this.#listed = revision;
-    this.#window = new EventWindow(revision, this.#options.window);
+    this.#window = this.#newWindow(revision);
     for (const event of backlog) if (event.keyValue.modRevision > revision) this.#apply(event);
   }
 
@@ -219,7 +224,7 @@ export class ResourceCache implements WatchCache {
       const current = new CacheEntry(keyValue.key, this.#settle(withRevision(previous.object, revision)), revision);
       return this.#publish({ type: 'DELETED', current, previous, revision }, now);
     }
-    const current = this.#entry(keyValue, decodedOf(keyValue.value));
+    const current = this.#entry(keyValue, takeDecoded(keyValue.value));
     if (!current) return;
     this.#objects.set(keyValue.key, current);
     this.#publish({ type: previous ? 'MODIFIED' : 'ADDED', current, previous, revision }, now);
@@ -229,6 +234,30 @@ export class ResourceCache implements WatchCache {
     this.#lists.changed(event.current.key);
     this.#window.push(event, now);
     this.#watchers.publish(event);
+  }
+
+  #newWindow(start: number): EventWindow {
+    const { store, window } = this.#options;
+    return new EventWindow(start, window, store.read && ((event) => this.#layOff(event)));
+  }
+
+  /** A state of the past needs no memory where the store has it. */
+  #layOff({ type, current, previous }: CacheEvent): void {
+    const before = previous as CacheEntry | undefined;
+    if (type === 'DELETED') (current as CacheEntry).layOff(() => this.#settle(withRevision(before!.object, current.revision)));
+    before?.layOff(() => this.#again(before.key, before.revision));
+  }
+
+  #again(key: string, revision: number): KubeObject {
+    const { store } = this.#options;
+    let found: KeyValue | undefined;
+    try {
+      [found] = store.read!({ key, revision }).keyValues;
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== 'compacted') throw error;
+    }
+    if (!found || found.modRevision !== revision) throw expired(`too old resource version: ${revision} (${store.compactRevision()})`);
+    return this.#settle(withRevision(this.#decode(found.value, key), revision));
   }
 
   /** `known`: what its writer said that it decodes to. */

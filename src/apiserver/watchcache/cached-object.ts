@@ -6,8 +6,11 @@ const encoder = new TextEncoder();
 
 export class CacheEntry implements CachedObject {
   readonly key: string;
-  readonly object: KubeObject;
   readonly revision: number;
+  #object: KubeObject | undefined;
+  /** Set where it was laid off: makes the object again. */
+  #again: (() => KubeObject) | undefined;
+  #briefly: WeakRef<Uint8Array> | undefined;
   #bytes: Uint8Array | undefined;
   /** What the store holds, where it is the object's JSON without a resourceVersion. Given up once `bytes` was made of it. */
   #stored: Uint8Array | undefined;
@@ -15,19 +18,39 @@ export class CacheEntry implements CachedObject {
 
   constructor(key: string, object: KubeObject, revision: number, stored?: Uint8Array) {
     this.key = key;
-    this.object = object;
+    this.#object = object;
     this.revision = revision;
     this.#stored = stored;
   }
 
+  get object(): KubeObject {
+    return this.#object ?? this.#again!();
+  }
+
+  /**
+   * Gives up the object and its encodings. A past state is rarely asked for again: `again` then makes it anew, each time.
+   * It throws where the past is over.
+   */
+  layOff(again: () => KubeObject): void {
+    if (this.#again) return;
+    this.#again = again;
+    this.#object = this.#bytes = this.#stored = this.#encoded = undefined;
+  }
+
   bytes(): Uint8Array {
     if (this.#bytes) return this.#bytes;
+    if (this.#again) {
+      let bytes = this.#briefly?.deref();
+      if (!bytes) this.#briefly = new WeakRef((bytes = encoder.encode(JSON.stringify(this.#again()))));
+      return bytes;
+    }
     this.#bytes = (this.#stored && spliced(this.#stored, this.revision)) ?? encoder.encode(JSON.stringify(this.object));
     this.#stored = undefined;
     return this.#bytes;
   }
 
   encoded(mediaType: string, encode: (object: KubeObject) => Uint8Array): Uint8Array {
+    if (this.#again) return encode(this.#again());
     let bytes = this.#encoded?.get(mediaType);
     if (!bytes) (this.#encoded ??= new Map()).set(mediaType, (bytes = encode(this.object)));
     return bytes;

@@ -79,7 +79,7 @@ class Hub implements WatchCaches, Source {
       clock: options.clock,
       log: this.#log,
       freeze: options.freeze ?? false,
-      window: { fresh: 75_000, least: 100, most: 102_400, ...options.window },
+      window: { fresh: 75_000, least: 100, ready: 1000, most: 102_400, ...options.window },
     };
     this.ready = this.#start();
     // Who waits for it sees why; a hub without caches has nobody who does.

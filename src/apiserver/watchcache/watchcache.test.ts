@@ -166,6 +166,30 @@ test('a watcher is cut when its sink answers false or throws; the others go on',
   assert.equal(counts[2], 3);
 });
 
+test('past states are laid off, and read from the store again when somebody asks for them', async () => {
+  await using own = await setup({ ready: 2 });
+  const { store, cache } = own;
+  const from = cache.revision;
+  for (const color of ['red', 'green', 'blue']) await put(store, `${pods}a/one`, encoded('one', { color }));
+  await remove(store, `${pods}a/one`);
+  for (const name of ['x', 'y', 'z']) await put(store, `${pods}b/${name}`);
+  const colors: string[] = [];
+  const watch = cache.watch(pods, from, (events) => {
+    for (const { type, current, previous } of events) {
+      const parsed = JSON.parse(Buffer.from(current.bytes()).toString()) as KubeObject;
+      assert.deepEqual(parsed, current.object);
+      assert.equal(parsed.metadata?.resourceVersion, String(current.revision));
+      colors.push(`${type} ${previous?.object.metadata?.labels?.['color'] ?? '-'} → ${parsed.metadata?.labels?.['color'] ?? '-'}`);
+    }
+  });
+  await turn();
+  assert.deepEqual(colors.slice(0, 4), ['MODIFIED - → red', 'MODIFIED red → green', 'MODIFIED green → blue', 'DELETED blue → blue']);
+  watch.stop();
+  assert.equal(cache.listAt(pods, from + 2)?.items[0]?.object.metadata?.labels?.['color'], 'green');
+  await store.compact(cache.revision - 1);
+  assert.throws(() => cache.watch(pods, from, () => undefined), /too old resource version/);
+});
+
 test('the window keeps fresh events and refuses what is older', async () => {
   await using own = await setup({ least: 2, fresh: 1000, most: 5 });
   const { store, cache, clock } = own;

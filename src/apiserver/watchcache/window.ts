@@ -1,7 +1,7 @@
 /**
  * The latest events of one resource, for watches that resume. upstream: apiserver/pkg/storage/cacher/watch_cache.go (a ring whose
  * size follows the load, so that it holds 75 seconds: one bookmark period and some).
- * Invariant: every event after `start` is here, in order.
+ * Invariant: every event after `start` is here, in order. Of all but the newest, `layOff` has been told.
  */
 import type { CacheEvent } from '../contract.ts';
 
@@ -10,6 +10,8 @@ export interface WindowLimits {
   fresh: number;
   /** So many are kept however old. */
   least: number;
+  /** So many are kept as they came; what older ones hold is laid off. */
+  ready: number;
   most: number;
 }
 
@@ -18,11 +20,15 @@ export class EventWindow {
   #events: CacheEvent[] = [];
   #times: number[] = [];
   #first = 0;
+  /** The first that is kept as it came. */
+  #ready = 0;
+  readonly #layOff: (event: CacheEvent) => void;
   /** Events up to this revision are not here. */
   start: number;
 
-  constructor(start: number, limits: WindowLimits) {
+  constructor(start: number, limits: WindowLimits, layOff: (event: CacheEvent) => void = () => undefined) {
     this.start = start;
+    this.#layOff = layOff;
     this.#limits = limits;
   }
 
@@ -35,9 +41,11 @@ export class EventWindow {
       return count > most || (count > least && this.#times[this.#first]! < now - fresh);
     };
     while (evictable()) this.start = this.#events[this.#first++]!.revision;
+    while (this.#events.length - this.#ready > this.#limits.ready) this.#layOff(this.#events[this.#ready++]!);
     if (this.#first > 1024 && this.#first * 2 > this.#events.length) {
       this.#events = this.#events.slice(this.#first);
       this.#times = this.#times.slice(this.#first);
+      this.#ready = Math.max(0, this.#ready - this.#first);
       this.#first = 0;
     }
   }
