@@ -82,12 +82,12 @@ test('lists come in pages of one revision', async () => {
   const client = api.clientFor(admin);
   for (let index = 0; index < 5; index++)
     await client.create(ConfigMap, { metadata: { namespace: 'default', name: `m${index}`, labels: { odd: String(index % 2) } } });
-  const first = await client.list(ConfigMap, { limit: 2 });
+  const first = await client.list(ConfigMap, { namespace: 'default', limit: 2 });
   assert.equal(first.items.length, 2);
   assert.equal(first.metadata.remainingItemCount, 3);
   await client.delete(ConfigMap, { namespace: 'default', name: 'm4' });
-  const second = await client.list(ConfigMap, { limit: 2, continue: first.metadata.continue! });
-  const third = await client.list(ConfigMap, { limit: 2, continue: second.metadata.continue! });
+  const second = await client.list(ConfigMap, { namespace: 'default', limit: 2, continue: first.metadata.continue! });
+  const third = await client.list(ConfigMap, { namespace: 'default', limit: 2, continue: second.metadata.continue! });
   assert.deepEqual(
     [...first.items, ...second.items, ...third.items].map((item) => item.metadata?.name),
     ['m0', 'm1', 'm2', 'm3', 'm4'],

@@ -1,5 +1,7 @@
 import { ConfigMap } from '#api';
 import type { Client } from '#client';
+import { timestamp } from '#machinery/clock';
+import type { Clock } from '#machinery/clock';
 import { equal } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
 import { isConflict } from '#machinery/status';
@@ -8,6 +10,7 @@ import type { ApiServerOptions } from '../options.ts';
 import { decodeStored } from '../registry/generic/encoding.ts';
 import { storagePrefix } from '../registry/served.ts';
 import { corrected, ensureBootstrap } from './ensure.ts';
+import { entry } from './entry.ts';
 import type { Entry } from './entry.ts';
 import { authenticationConfigEntry, bootstrapObjects, ensureKubernetesService, kubernetesServiceEntries, seedStore } from './index.ts';
 import { pointsAsWanted } from './kubernetes-service.ts';
@@ -20,7 +23,7 @@ export async function prepareStore(options: ApiServerOptions): Promise<(client: 
   const { store, clock, random } = options;
   if (options.bootstrap === false) return () => Promise.resolve();
   const { kubernetesService, ...authentication } = options.bootstrap ?? {};
-  const objects = bootstrapObjects();
+  const objects = [...bootstrapObjects(), tokenTrackingEntry(clock)];
   const config = authentication.clientCa || authentication.frontProxy ? authenticationConfigEntry(authentication) : undefined;
   const service = kubernetesService ? kubernetesServiceEntries(kubernetesService, clock) : [];
   if (await seedStore(store, [...objects, ...(config ? [config] : []), ...service], clock, random)) return () => Promise.resolve();
@@ -51,6 +54,13 @@ async function without(store: Store, entries: Entry[], fine: (entry: Entry, foun
 }
 
 const sameData = ({ object }: Entry, found: KubeObject): boolean => equal((found as ConfigMap).data, (object as ConfigMap).data);
+
+/** Since when use of tokens kept in Secrets is noted: their cleaner trusts nothing before. upstream: pkg/controlplane/controller/legacytokentracking. */
+const tokenTrackingEntry = (clock: Clock): Entry =>
+  entry(ConfigMap, {
+    metadata: { namespace: 'kube-system', name: 'kube-apiserver-legacy-service-account-token-tracking' },
+    data: { since: timestamp(clock).slice(0, 10) },
+  });
 
 /** Authorities may have been made anew. */
 async function renew(client: Client, wanted: ConfigMap): Promise<void> {
