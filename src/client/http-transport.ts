@@ -4,6 +4,7 @@ import { sleep } from '#machinery/clock';
 import { failure, serviceUnavailable, StatusError } from '#machinery/status';
 import type { ApiCall, Transport, WatchEvent, WatchHandle } from './contract.ts';
 import { HttpSession } from './http-session.ts';
+import { withoutNulls } from './nulls.ts';
 import { acceptOf, methods, patchMediaTypes, pathOf } from './path.ts';
 
 type Status = StatusError['status'];
@@ -175,7 +176,7 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
         body && { type: call.verb === 'patch' ? patchMediaTypes[call.patchType ?? 'merge'] : 'application/json', body },
         call.signal,
       );
-      return text ? (JSON.parse(text) as unknown) : undefined;
+      return text ? withoutNulls(text, call.kind, JSON.parse(text)) : undefined;
     },
 
     async watch(call, sink): Promise<WatchHandle> {
@@ -193,7 +194,10 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
             const status = event.object as Status;
             reject(new StatusError({ ...status, code: status.code ?? 500 }));
             cut.abort();
-          } else sink(event as WatchEvent);
+          } else {
+            withoutNulls(text, call.kind, event.object);
+            sink(event as WatchEvent);
+          }
         };
         stream.on('data', (chunk: Buffer) => {
           let from = 0;
