@@ -5,6 +5,6 @@ import { etcdServer, lmdbStore } from '../src/store/mod.ts';
 const [path, address] = process.argv.slice(2) as [string, string];
 const begin = performance.now();
 const store = await lmdbStore({ path, clock: systemClock });
-const server = await etcdServer({ store, address, tls: 'insecure' });
+const server = await etcdServer({ store, clock: systemClock, address, tls: 'insecure' });
 console.log(`ready ${server.port} ${(performance.now() - begin).toFixed(0)}`);
 process.once('SIGTERM', () => void server.close().then(() => store.close()));

@@ -131,7 +131,7 @@ try {
   table['lmdb']['open, ms'] = (clock.monotonic() - begin).toFixed(1);
 
   const address = `unix://${directory}/etcd.sock`;
-  const server = await etcdServer({ store: lmdb, address, tls: 'insecure' });
+  const server = await etcdServer({ store: lmdb, clock: systemClock, address, tls: 'insecure' });
   const remote = await etcdStore({ endpoints: [address], clock });
   await lmdb.txn({ compare: [], success: [{ type: 'delete', key: '\0', end: '\0' }], failure: [] });
   table['lmdb as etcd'] = await measure(remote);

@@ -66,6 +66,7 @@ export const etcd = (parameters: string[]): Promise<number> =>
           for (const target of targets) {
             const server = await etcdServer({
               store,
+              clock,
               ...target,
               advertise: values['advertise-client-urls'][0] ?? '',
               maxRequestBytes: values['max-request-bytes'],

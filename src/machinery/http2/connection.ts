@@ -2,7 +2,8 @@
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '#machinery/clock';
 import { CompressionError, HeaderDecoder } from './header-decoder.ts';
-import { encodeHeaders } from './header-encoder.ts';
+import { encodeHeaders, encodeTrailers } from './header-encoder.ts';
+import type { Fields } from './header-encoder.ts';
 import { Input } from './input.ts';
 import { Output } from './output.ts';
 import { ConnectionError, code, defaultFrameSize, defaultWindow, flag, frame, maxWindow, setting } from './protocol.ts';
@@ -18,10 +19,10 @@ export interface ConnectionOptions {
   maxStreams?: number;
   /** Bytes of a request's fields. Default 1 MiB. */
   maxHeaderBytes?: number;
+  /** Bytes of a body that may come before they are taken. Default 256 KiB. upstream: apiserver/pkg/server/secure_serving.go resourceBody99Percentile. */
+  streamWindow?: number;
 }
 
-/** Bytes of a body that may come before they are taken. upstream: apiserver/pkg/server/secure_serving.go resourceBody99Percentile. */
-const streamWindow = 256 * 1024;
 const maxFrame = 256 * 1024;
 /** So long a connection without requests is kept. upstream: IdleTimeout. */
 const idleTimeout = 90_000;
@@ -34,7 +35,7 @@ const maxBacklog = 4 * 1024 * 1024;
 
 export class Connection {
   readonly socket: Duplex;
-  readonly streamWindow = streamWindow;
+  readonly streamWindow: number;
   readonly #options: ConnectionOptions;
   readonly #maxStreams: number;
   readonly #maxHeaderBytes: number;
@@ -66,9 +67,10 @@ export class Connection {
     this.#options = options;
     this.#maxStreams = options.maxStreams ?? 250;
     this.#maxHeaderBytes = options.maxHeaderBytes ?? 1 << 20;
+    this.streamWindow = options.streamWindow ?? 256 * 1024;
     this.#input = new Input(maxFrame, (type, flags, id, payload) => this.#frame(type, flags, id, payload));
     this.#output = new Output(socket, () => this.#pump());
-    this.#receiveSize = streamWindow * this.#maxStreams;
+    this.#receiveSize = Math.min(this.streamWindow * this.#maxStreams, maxWindow);
     this.#receiveWindow = this.#receiveSize;
     this.#idleSince = options.clock.monotonic();
     socket.on('data', (chunk: Buffer) => this.#data(chunk));
@@ -82,7 +84,7 @@ export class Connection {
         [setting.maxFrameSize, maxFrame],
         [setting.maxConcurrentStreams, this.#maxStreams],
         [setting.maxHeaderListSize, this.#maxHeaderBytes],
-        [setting.initialWindowSize, streamWindow],
+        [setting.initialWindowSize, this.streamWindow],
       ]),
     );
     this.#output.numbers(frame.windowUpdate, 0, this.#receiveSize - defaultWindow);
@@ -105,9 +107,12 @@ export class Connection {
 
   // ---- for streams ----
 
-  sendHeaders(id: number, status: number, headers: Readonly<Record<string, string | readonly string[] | undefined>>, end: boolean): void {
-    const block = encodeHeaders(status, 'date' in headers ? headers : { ...headers, date: dateOf(this.#options.clock.now()) });
-    const flags = end ? flag.endStream : 0;
+  sendHeaders(id: number, status: number, headers: Fields, end: boolean): void {
+    const dated = 'date' in headers ? headers : { ...headers, date: dateOf(this.#options.clock.now()) };
+    this.#sendBlock(id, encodeHeaders(status, dated), end ? flag.endStream : 0);
+  }
+
+  #sendBlock(id: number, block: Uint8Array, flags: number): void {
     if (block.length <= this.#peerFrame) {
       this.#output.frame(frame.headers, flags | flag.endHeaders, id, block);
       return;
@@ -183,7 +188,7 @@ export class Connection {
       const allowed = Math.min(size, this.#sendWindow);
       if (allowed <= 0) return false;
       const whole = next.at + allowed === next.bytes.length;
-      const last = whole && queue.length === 1 && stream.ended;
+      const last = whole && queue.length === 1 && stream.ended && !stream.trailers;
       this.#output.data(stream.id, next.bytes, next.at, next.at + allowed, last);
       next.at += allowed;
       budget -= allowed;
@@ -202,7 +207,8 @@ export class Connection {
     if (queue.length > 0) {
       if (stream.sendWindow > 0) this.#ready.add(stream);
     } else if (stream.ended && !stream.closed) {
-      this.#output.data(stream.id, nothing, 0, 0, true);
+      if (stream.trailers) this.#sendBlock(stream.id, encodeTrailers(stream.trailers), flag.endStream);
+      else this.#output.data(stream.id, nothing, 0, 0, true);
       this.sentAll(stream);
     }
     return true;
@@ -235,6 +241,7 @@ export class Connection {
       case frame.priority:
         if (id === 0) throw protocolError('PRIORITY of the connection');
         if (payload.length !== 5) this.#resetUnknown(id, code.frameSizeError);
+        else if (dependsOn(payload) === id) this.#resetUnknown(id, code.protocolError);
         return;
       case frame.reset:
         return this.#onReset(id, payload);
@@ -269,11 +276,8 @@ export class Connection {
     if (!stream || stream.remoteEnded) {
       if (id > this.#lastId || id % 2 === 0) throw protocolError('DATA before HEADERS');
       this.consumed(size);
-      if (stream) {
-        this.sendReset(id, code.streamClosed);
-        this.close(stream, false);
-      }
-      return;
+      // Also where the answer was sent before the body had come: who goes on sending is told once more that nobody takes it.
+      return this.#resetUnknown(id, code.streamClosed);
     }
     if (size > stream.receiveWindow) {
       this.consumed(size);
@@ -281,6 +285,11 @@ export class Connection {
       return this.close(stream, false);
     }
     stream.receiveWindow -= size;
+    if (!stream.fits(body.length, (flags & flag.endStream) !== 0)) {
+      this.consumed(size);
+      this.sendReset(id, code.protocolError);
+      return this.close(stream, false);
+    }
     stream.received(body);
     if (size > body.length) {
       this.consumed(size - body.length);
@@ -295,6 +304,7 @@ export class Connection {
     let block = flags & flag.padded ? unpadded(payload) : payload;
     if (flags & flag.priority) {
       if (block.length < 5) throw frameSizeError('HEADERS');
+      if (dependsOn(block) === id) throw protocolError('a stream that depends on itself');
       block = block.subarray(5);
     }
     if (flags & flag.endHeaders) return this.#onBlock(id, flags, block);
@@ -325,9 +335,15 @@ export class Connection {
     if (this.#leaving) return this.sendReset(id, code.refusedStream);
     if (this.#streams.size >= this.#maxStreams) return this.sendReset(id, code.refusedStream);
     if (head.malformed !== undefined && !head.tooLarge) return this.sendReset(id, code.protocolError);
-    const stream = new Stream(this, id, head, this.#initialWindow, streamWindow);
+    const stream = new Stream(this, id, head, this.#initialWindow, this.streamWindow);
     this.#streams.set(id, stream);
-    if (flags & flag.endStream) stream.remoteEnded = true;
+    if (flags & flag.endStream) {
+      if (!stream.fits(0, true)) {
+        this.sendReset(id, code.protocolError);
+        return this.close(stream, false);
+      }
+      stream.remoteEnded = true;
+    }
     if (head.tooLarge) return refuseFields(stream);
     if (this.#running < this.#maxStreams) return this.#start(stream);
     // Who opens streams and gives them up at once waits for what it has set going.
@@ -347,7 +363,7 @@ export class Connection {
   }
 
   #onTrailers(stream: Stream, flags: number): void {
-    if (!stream.remoteEnded && flags & flag.endStream) return stream.receivedEnd();
+    if (!stream.remoteEnded && flags & flag.endStream && stream.fits(0, true)) return stream.receivedEnd();
     this.sendReset(stream.id, stream.remoteEnded ? code.streamClosed : code.protocolError);
     this.close(stream, false);
   }
@@ -391,14 +407,9 @@ export class Connection {
       if (this.#sendWindow > maxWindow) throw new ConnectionError(code.flowControlError, 'a window too big');
     } else {
       const stream = this.#streams.get(id);
-      if (!stream) {
-        if (id > this.#lastId) throw protocolError('an update of no stream');
-        return;
-      }
-      if (size === 0) {
-        this.sendReset(id, code.protocolError);
-        return this.close(stream, false);
-      }
+      if (!stream && id > this.#lastId) throw protocolError('an update of no stream');
+      if (size === 0) return this.#resetUnknown(id, code.protocolError);
+      if (!stream) return;
       this.#widen(stream, size);
     }
     this.#pump();
@@ -480,6 +491,9 @@ function settings(pairs: readonly (readonly [name: number, value: number])[]): B
   }
   return payload;
 }
+
+/** The stream that a PRIORITY names. Priorities are not heeded, only a loop is an error. */
+const dependsOn = (payload: Buffer): number => payload.readUInt32BE(0) & 0x7fffffff;
 
 function unpadded(payload: Buffer): Buffer {
   const padding = payload[0] ?? 0;

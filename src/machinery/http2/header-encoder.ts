@@ -47,16 +47,30 @@ function field(name: string, value: string): void {
   text(value);
 }
 
-/** Values may be several, and undefined ones are left out. Names are in lower case. The bytes are good until the next call. */
-export function encodeHeaders(status: number, headers: Readonly<Record<string, string | readonly string[] | undefined>>): Uint8Array {
+/** Values may be several, and undefined ones are left out. Names are in lower case. */
+export type Fields = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** The bytes are good until the next call. */
+export function encodeHeaders(status: number, headers: Fields): Uint8Array {
   at = 0;
   const known = statusIndex.get(String(status));
   if (known !== undefined) integer(known, 7, 0x80);
   else field(':status', String(status));
-  for (const name in headers) {
-    const value = headers[name];
+  fields(headers);
+  return scratch.subarray(0, at);
+}
+
+/** Fields behind a body. The bytes are good until the next call. */
+export function encodeTrailers(trailers: Fields): Uint8Array {
+  at = 0;
+  fields(trailers);
+  return scratch.subarray(0, at);
+}
+
+function fields(all: Fields): void {
+  for (const name in all) {
+    const value = all[name];
     if (typeof value === 'string') field(name, value);
     else if (value !== undefined) for (const item of value) field(name, item);
   }
-  return scratch.subarray(0, at);
 }

@@ -56,6 +56,7 @@ export class RequestHead {
     if (name === '__proto__') return;
     const before = Object.hasOwn(this.headers, name) ? this.headers[name] : undefined;
     if (before === undefined) this.headers[name] = value;
+    else if (name === 'content-length' && before !== value) this.malformed = 'two lengths';
     else if (!single.has(name)) this.headers[name] = `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
   }
 
@@ -64,6 +65,8 @@ export class RequestHead {
     if (this.#authority !== '') this.headers['host'] ??= this.#authority;
     // CONNECT names no path; nothing here is a tunnel.
     if (!this.method || !this.#scheme || !this.path) this.malformed ??= 'fields of a request are missing';
+    const length = this.headers['content-length'];
+    if (length !== undefined && !/^\d{1,15}$/.test(length)) this.malformed ??= 'a length that is no number';
   }
 
   #pseudo(name: string, value: string): void {
@@ -76,7 +79,9 @@ export class RequestHead {
       if (this.method) this.malformed = 'two methods';
       this.method = value;
     } else if (name === ':authority') this.#authority = value;
-    else if (name === ':scheme') this.#scheme = value;
-    else this.malformed = `a field ${name}`;
+    else if (name === ':scheme') {
+      if (this.#scheme) this.malformed = 'two schemes';
+      this.#scheme = value;
+    } else this.malformed = `a field ${name}`;
   }
 }

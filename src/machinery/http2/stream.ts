@@ -7,12 +7,13 @@
  * sent and nothing is received.
  */
 import type { Connection } from './connection.ts';
+import type { Fields } from './header-encoder.ts';
 import type { RequestHead } from './request-head.ts';
 import { code } from './protocol.ts';
 
 export interface BodySink {
   /** `consumed` makes room for as much again; until then the other side may send no more than a window. */
-  data(chunk: Uint8Array): void;
+  data(chunk: Buffer): void;
   end(): void;
 }
 
@@ -40,11 +41,15 @@ export class Stream {
   /** Bytes that were written and not yet handed to the socket. */
   backlog = 0;
   readonly queue: Queued[] = [];
+  /** Fields after the body; the end is told with them. */
+  trailers: Fields | undefined;
   #sink: BodySink | undefined;
   /** What came before anybody wanted it. */
-  #early: Uint8Array[] = [];
+  #early: Buffer[] = [];
   #unread = 0;
   #consumed = 0;
+  /** What content-length still promises; -1 where it says nothing. */
+  #promised: number;
 
   constructor(connection: Connection, id: number, head: RequestHead, sendWindow: number, receiveWindow: number) {
     this.connection = connection;
@@ -52,6 +57,7 @@ export class Stream {
     this.head = head;
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
+    this.#promised = Number(head.headers['content-length'] ?? -1);
   }
 
   // ---- the request's body ----
@@ -78,8 +84,14 @@ export class Stream {
     this.#consumed = 0;
   }
 
-  /** From the connection. */
-  received(chunk: Uint8Array): void {
+  /** From the connection: whether a part of the body keeps what content-length promised. RFC 9113, section 8.1.1. */
+  fits(size: number, last: boolean): boolean {
+    if (this.#promised < 0) return true;
+    this.#promised -= size;
+    return last ? this.#promised === 0 : this.#promised >= 0;
+  }
+
+  received(chunk: Buffer): void {
     this.#unread += chunk.length;
     if (this.#sink) this.#sink.data(chunk);
     else this.#early.push(chunk);
@@ -93,7 +105,7 @@ export class Stream {
   // ---- the answer ----
 
   /** Sends the head; with `end`, the answer has no body. */
-  respond(status: number, headers: Readonly<Record<string, string | readonly string[] | undefined>>, end = false): void {
+  respond(status: number, headers: Fields, end = false): void {
     if (this.closed) return;
     if (end) this.ended = true;
     this.connection.sendHeaders(this.id, status, headers, end);
@@ -120,6 +132,13 @@ export class Stream {
       this.queue.push({ bytes, at: 0, done: undefined });
     }
     this.connection.sendQueued(this);
+  }
+
+  /** Ends the answer with fields behind its body. */
+  endWith(trailers: Fields): void {
+    if (this.closed || this.ended) return;
+    this.trailers = trailers;
+    this.end();
   }
 
   reset(reason: number = code.cancel): void {

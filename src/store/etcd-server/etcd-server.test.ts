@@ -23,7 +23,7 @@ async function setup() {
   const directory = mkdtempSync(join(tmpdir(), 'coxswain-etcd-server-'));
   const address = `unix://${directory}/etcd.sock`;
   const store = memoryStore({ clock: virtualClock() });
-  const server = await etcdServer({ store, address, tls: 'insecure' });
+  const server = await etcdServer({ store, clock: systemClock, address, tls: 'insecure' });
   const connection = await Connection.open({ endpoints: [address], clock: systemClock, callTimeout: 5000 });
   return {
     store,
@@ -141,7 +141,7 @@ test('over TLS, who has no certificate of the authority is not let in', async ()
   };
   const clientCa = file('ca.crt', ca.certificate);
   const memory = memoryStore({ clock: virtualClock() });
-  const server = await etcdServer({ store: memory, address: '127.0.0.1:0', tls: { ...made('server'), clientCa } });
+  const server = await etcdServer({ store: memory, clock: systemClock, address: '127.0.0.1:0', tls: { ...made('server'), clientCa } });
   const endpoints = [`https://127.0.0.1:${server.port}`];
   const friend = await etcdStore({ endpoints, clock: systemClock, tls: { ca: clientCa, ...made('client') } });
   const stranger = await etcdStore({ endpoints, clock: systemClock, tls: { ca: clientCa } });

@@ -1,16 +1,16 @@
 /**
- * A gRPC server, as small as etcd's API needs it: five bytes before each message, the outcome in trailers, on our own HTTP/2
- * (http2/connection.ts). grpc-js and node:http2 do the same for several times the work that the store behind it has with a call.
+ * A gRPC server, as small as etcd's API needs it: five bytes before each message, the outcome in trailers, on our own HTTP/2.
+ * grpc-js and node:http2 do the same for several times the work that the store behind it has with a call.
  * upstream: grpc doc/PROTOCOL-HTTP2.md.
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import type { Clock } from '#machinery/clock';
+import { Connection } from '#machinery/http2';
+import type { Stream } from '#machinery/http2';
 import { grpcCode } from '../etcd/failures.ts';
-import { Http2Connection } from './http2/connection.ts';
-import type { Http2Stream, StreamHandler } from './http2/connection.ts';
-import { field } from './http2/frames.ts';
 
 /** PEM files. */
 export interface ServerTls {
@@ -62,6 +62,7 @@ export interface GrpcServerOptions {
   services: ReadonlyMap<string, Service>;
   /** Bytes of one message. */
   maxMessage: number;
+  clock: Clock;
 }
 
 export interface GrpcServer {
@@ -71,19 +72,32 @@ export interface GrpcServer {
   close(): Promise<void>;
 }
 
-export async function grpcServer({ address, tls, services, maxMessage }: GrpcServerOptions): Promise<GrpcServer> {
-  const connections = new Set<Http2Connection>();
+/** Calls at once on a connection: etcd sets no limit, and an API server has a watch a resource on one. */
+const maxCalls = 10_000;
+const streamWindow = 16 * 1024 * 1024;
+
+export async function grpcServer({ address, tls, services, maxMessage, clock }: GrpcServerOptions): Promise<GrpcServer> {
+  const connections = new Set<Connection>();
   const accept = (socket: Socket): void => {
-    const connection = new Http2Connection(socket, (stream, path) => {
-      const call = new Call(stream, maxMessage);
-      stream.handler = call;
-      const service = services.get(path);
-      if (!service) call.fail({ code: grpcCode.unimplemented, details: `unknown method ${path}` });
-      else if ('serve' in service) service.serve(call);
-      else call.answer(service);
+    socket.setNoDelay(true);
+    const connection = new Connection(socket, {
+      clock,
+      maxStreams: maxCalls,
+      streamWindow,
+      maxHeaderBytes: 64 * 1024,
+      onRequest(stream) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const call = new Call(stream, maxMessage, resolve);
+        const service = services.get(stream.head.path);
+        if (!service) call.fail({ code: grpcCode.unimplemented, details: `unknown method ${stream.head.path}` });
+        else if ('serve' in service) service.serve(call);
+        else call.answer(service);
+        stream.receive({ data: (chunk) => call.data(chunk), end: () => call.onEnd() });
+        return promise;
+      },
+      onClose: () => void connections.delete(connection),
     });
     connections.add(connection);
-    socket.once('close', () => connections.delete(connection));
   };
   const server = listenerOf(tls, accept);
   await new Promise<void>((resolve, reject) => {
@@ -122,31 +136,34 @@ function listenerOf(tls: ServerTls | 'insecure', accept: (socket: Socket) => voi
   return server;
 }
 
-/** Places in HPACK's static table. */
-const indexed = { ok: Buffer.from([0x88]), contentType: 31 };
-const begin = Buffer.concat([indexed.ok, field(indexed.contentType, 'application/grpc')]);
-const succeeded = field('grpc-status', '0');
+/** As etcd answers: without a date. */
+const begin = { 'content-type': 'application/grpc', date: undefined };
+const succeeded = { 'grpc-status': '0' };
 const prefix = 5;
 const nothing = (): void => undefined;
 
-class Call implements StreamCall, StreamHandler {
+class Call implements StreamCall {
   onMessage: (message: Buffer) => void = nothing;
   onEnd = nothing;
   onClose = nothing;
-  readonly #stream: Http2Stream;
+  readonly #stream: Stream;
   readonly #maxMessage: number;
   #received: Buffer[] = [];
   #size = 0;
   #wanted = prefix;
   #begun = false;
 
-  constructor(stream: Http2Stream, maxMessage: number) {
+  constructor(stream: Stream, maxMessage: number, over: () => void) {
     this.#stream = stream;
     this.#maxMessage = maxMessage;
+    stream.onClose = () => {
+      over();
+      this.onClose();
+    };
   }
 
   get waiting(): number {
-    return this.#stream.queued;
+    return this.#stream.backlog;
   }
 
   answer({ answer, failure }: UnaryService): void {
@@ -167,20 +184,23 @@ class Call implements StreamCall, StreamHandler {
     framed[0] = 0;
     framed.writeUInt32BE(message.length, 1);
     framed.set(message, prefix);
-    this.#stream.data(framed);
+    this.#stream.write(framed);
   }
 
   end(): void {
     this.#begin();
-    this.#stream.end(succeeded);
+    this.#stream.endWith(succeeded);
   }
 
   fail({ code, details }: Failure): void {
-    const outcome = [field('grpc-status', String(code)), field('grpc-message', encodeURIComponent(details))];
-    this.#stream.end(Buffer.concat(this.#begun ? outcome : [begin, ...outcome]));
+    const outcome = { 'grpc-status': String(code), 'grpc-message': encodeURIComponent(details) };
+    if (this.#begun) this.#stream.endWith(outcome);
+    else this.#stream.respond(200, { ...begin, ...outcome }, true);
   }
 
-  onData(chunk: Buffer): void {
+  /** A part of what the client sends. */
+  data(chunk: Buffer): void {
+    this.#stream.consumed(chunk.length);
     this.#received.push(chunk);
     this.#size += chunk.length;
     if (this.#size < this.#wanted) return;
@@ -208,6 +228,6 @@ class Call implements StreamCall, StreamHandler {
   #begin(): void {
     if (this.#begun) return;
     this.#begun = true;
-    this.#stream.headers(begin);
+    this.#stream.respond(200, begin);
   }
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '#machinery/clock';
 import type { Store } from '../contract.ts';
 import { codec, services } from '../etcd/protocol.ts';
 import type { Method, Wire } from '../etcd/protocol.ts';
@@ -15,6 +16,7 @@ export type { ServerTls } from './grpc.ts';
 
 export interface EtcdServerOptions {
   store: Store;
+  clock: Clock;
   /** "127.0.0.1:2379", with port 0 for any; "unix:///path". */
   address: string;
   /** 'insecure': without TLS, for sockets that only we can reach. */
@@ -45,6 +47,7 @@ export type Handler = (facade: Facade, request: Wire) => Promise<Wire | RangeAns
 
 export async function etcdServer({
   store,
+  clock,
   address,
   tls,
   advertise,
@@ -83,7 +86,7 @@ export async function etcdServer({
       else if (stream) paths.set(method.path, { serve: (call) => stream(facade, messagesOf(method, call)) });
     }
   // As etcd: the request's own limit is looked at when it has come in, with etcd's text.
-  const server: GrpcServer = await grpcServer({ address, tls, services: paths, maxMessage: maxRequestBytes + 512 * 1024 });
+  const server: GrpcServer = await grpcServer({ clock, address, tls, services: paths, maxMessage: maxRequestBytes + 512 * 1024 });
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= server.close());
   return { port: server.port, close, [Symbol.asyncDispose]: close };

@@ -90,7 +90,7 @@ storeSuite({
     const clock = virtualClock();
     const memory = memoryStore({ clock });
     const address = `unix://${directory}/etcd.sock`;
-    const server = await etcdServer({ store: memory, address, tls: 'insecure' });
+    const server = await etcdServer({ store: memory, clock: systemClock, address, tls: 'insecure' });
     const store = await etcdStore({ endpoints: [address], clock: systemClock });
     return {
       store,

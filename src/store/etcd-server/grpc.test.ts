@@ -1,34 +1,12 @@
-/** Our HTTP/2 against the RFC's examples and against node's client. */
+/** Our gRPC against node's HTTP/2 client. */
 import assert from 'node:assert/strict';
 import { connect } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 import { test } from 'node:test';
-import { grpcServer } from '../grpc.ts';
-import type { Service } from '../grpc.ts';
-import { HeaderDecoder, huffman } from './hpack.ts';
-
-test('header blocks are read as RFC 7541, C.4 has them: three on one connection', () => {
-  const decoder = new HeaderDecoder();
-  const request = (scheme: string, path: string): [string, string][] => [
-    [':method', 'GET'],
-    [':scheme', scheme],
-    [':path', path],
-    [':authority', 'www.example.com'],
-  ];
-  const table: [block: string, fields: [string, string][]][] = [
-    ['828684418cf1e3c2e5f23a6ba0ab90f4ff', request('http', '/')],
-    ['828684be5886a8eb10649cbf', [...request('http', '/'), ['cache-control', 'no-cache']]],
-    ['828785bf408825a849e95ba97d7f8925a849e95bb8e8b4bf', [...request('https', '/index.html'), ['custom-key', 'custom-value']]],
-  ];
-  for (const [block, fields] of table) assert.deepEqual(decoder.decode(Buffer.from(block, 'hex')), fields);
-});
-
-test('damaged header blocks are refused', () => {
-  for (const block of ['be', '41', '418c', '3fe2ff03', 'ffffffffffff'])
-    assert.throws(() => new HeaderDecoder().decode(Buffer.from(block, 'hex')), RangeError, block);
-  assert.throws(() => huffman(Buffer.from('f1e3c2e5f23a6ba0ab90f400', 'hex')), RangeError);
-});
+import { systemClock } from '#machinery/clock';
+import { grpcServer } from './grpc.ts';
+import type { Service } from './grpc.ts';
 
 const framed = (message: Buffer): Buffer => {
   const prefix = Buffer.alloc(5);
@@ -61,7 +39,7 @@ const services = new Map<string, Service>([
 ]);
 
 test('many calls at once over small windows: every answer is whole', async () => {
-  const server = await grpcServer({ address: '127.0.0.1:0', tls: 'insecure', services, maxMessage: 10_000_000 });
+  const server = await grpcServer({ clock: systemClock, address: '127.0.0.1:0', tls: 'insecure', services, maxMessage: 10_000_000 });
   const session = connect(`http://127.0.0.1:${server.port}`, { settings: { initialWindowSize: 1000, maxFrameSize: 16_384 } });
   try {
     await Promise.all(
@@ -84,7 +62,7 @@ test('many calls at once over small windows: every answer is whole', async () =>
 });
 
 test('who speaks no HTTP/2 is let go', async () => {
-  const server = await grpcServer({ address: '127.0.0.1:0', tls: 'insecure', services, maxMessage: 1000 });
+  const server = await grpcServer({ clock: systemClock, address: '127.0.0.1:0', tls: 'insecure', services, maxMessage: 1000 });
   try {
     for (const bytes of [
       'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n',
