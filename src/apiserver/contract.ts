@@ -38,6 +38,8 @@ export interface Credentials {
   headers: Record<string, string | string[] | undefined>;
   /** DER of the client certificate chain as it was shown, leaf first; absent without one. Not verified, but for that the client has its key. */
   certificate?: Uint8Array;
+  /** Of the request: some paths are for everybody. */
+  path?: string;
   /** Query token of WebSocket clients (protocol base64url.bearer.authorization.k8s.io.<token>) is put into headers.authorization before. */
 }
 

@@ -18,6 +18,12 @@ export type { FrontProxyOptions } from './front-proxy.ts';
 export { ServiceAccountTokens } from './service-account.ts';
 export type { ServiceAccountOptions } from './service-account.ts';
 export { parseTokenFile } from './static-tokens.ts';
+export { configurationOfFlags, jwtIssuers } from './oidc/issuer.ts';
+export type { JwtIssuer, OidcFlags } from './oidc/issuer.ts';
+export type { AuthenticationConfiguration } from './oidc/configuration.ts';
+export { signingAlgorithms } from './oidc/signatures.ts';
+export { webhookTokens } from './webhook-tokens.ts';
+export { unionTokens } from './token.ts';
 export type { TokenAuthenticator, TokenUser } from './token.ts';
 
 export interface AuthenticationOptions {
@@ -28,8 +34,11 @@ export interface AuthenticationOptions {
   frontProxy?: FrontProxyOptions;
   /** Default true. */
   bootstrapTokens?: boolean;
-  /** Default true: who shows no credential is system:anonymous, which RBAC lets do next to nothing. */
-  anonymous?: boolean;
+  /**
+   * Default true: who shows no credential is system:anonymous, which RBAC lets do next to nothing. With paths only for these. Looked at
+   * for each request: it may change.
+   */
+  anonymous?: boolean | { enabled: boolean; paths?: readonly string[] };
   /** More kinds of tokens (OIDC, webhook), asked last. */
   tokenAuthenticators?: readonly TokenAuthenticator[];
 }
@@ -77,7 +86,11 @@ export function createAuthentication(
     ...(options.frontProxy ? [frontProxyAuthenticator(options.frontProxy, clock)] : []),
     ...(options.clientCa ? [x509Authenticator(options.clientCa, clock)] : []),
   ];
-  const anonymous = options.anonymous ?? true;
+  const anonymousAt = (path: string | undefined): boolean => {
+    const anonymous = options.anonymous ?? true;
+    if (typeof anonymous === 'boolean') return anonymous;
+    return anonymous.enabled && (!anonymous.paths || (path !== undefined && anonymous.paths.includes(path)));
+  };
 
   const byToken = async (token: string): Promise<UserInfo> => {
     const found = await Promise.resolve(tokens(token)).catch((error: unknown) => {
@@ -107,7 +120,7 @@ export function createAuthentication(
       const token = typeof header === 'string' ? bearer.exec(header)?.[1] : undefined;
       if (token) return byToken(token);
       if (refused) throw refused as Error;
-      if (!anonymous) throw unauthorized();
+      if (!anonymousAt(credentials.path)) throw unauthorized();
       return anonymousUser;
     },
   };

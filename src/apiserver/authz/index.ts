@@ -10,17 +10,22 @@ import { Rbac } from './rbac.ts';
 
 export { nodeIdentity } from './node.ts';
 export { Rbac } from './rbac.ts';
+export { authorizationErrors, authorizersOfModes } from './configuration.ts';
+export type { AuthorizationConfiguration, AuthorizerConfiguration, WebhookConfiguration } from './configuration.ts';
+export { ReviewConditions } from './match-conditions.ts';
+export { webhookAuthorizer } from './webhook.ts';
 
 export const privilegedGroup = 'system:masters';
 
 export interface AuthorizationOptions {
   /** What every node may do: the rules of the ClusterRole system:node. */
   nodeRules: readonly PolicyRule[];
-  /** Who is asked. Default: both. upstream: --authorization-mode. */
-  modes?: readonly ('Node' | 'RBAC')[];
-  /** Asked after Node and RBAC (webhooks). */
-  more?: readonly Authorizer[];
+  /** Who is asked, in this order; whoever has an opinion decides. Default Node, RBAC. Looked at for each request: it may change. */
+  authorizers?: readonly AuthorizerChoice[];
 }
+
+/** One of the authorizers that are part of this program, or one of another's (a webhook). */
+export type AuthorizerChoice = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny' | Authorizer;
 
 /** What SelfSubjectRulesReview answers. */
 export interface SubjectRules {
@@ -38,22 +43,30 @@ export interface Authorization {
 }
 
 const privileged: Decision = Object.freeze({ verdict: 'allow', reason: '' });
+const everythingForbidden: Decision = Object.freeze({ verdict: 'no-opinion', reason: 'Everything is forbidden.' });
+const usual: readonly AuthorizerChoice[] = ['Node', 'RBAC'];
 
 export function createAuthorization({ informers }: { informers: Informers }, options: AuthorizationOptions): Authorization {
   const rbac = new Rbac(informers);
   const node = new NodeAuthorizer(informers, options.nodeRules);
-  const more = options.more ?? [];
-  const modes = options.modes ?? ['Node', 'RBAC'];
-  const nobody: Decision = { verdict: 'no-opinion', reason: '' };
+  const own: Record<string, (attributes: AuthorizationAttributes) => Decision> = {
+    Node: (attributes) => node.authorize(attributes),
+    RBAC: (attributes) => rbac.authorize(attributes),
+    AlwaysAllow: () => privileged,
+    AlwaysDeny: () => everythingForbidden,
+  };
 
   const authorizer = (attributes: AuthorizationAttributes): Decision | Promise<Decision> => {
     if (attributes.user.groups.includes(privilegedGroup)) return privileged;
-    const byNode = modes.includes('Node') ? node.authorize(attributes) : nobody;
-    if (byNode.verdict !== 'no-opinion') return byNode;
-    const byRole = modes.includes('RBAC') ? rbac.authorize(attributes) : nobody;
-    if (byRole.verdict !== 'no-opinion') return byRole;
-    const reason = [byNode.reason, byRole.reason].filter(Boolean).join('\n');
-    return more.length > 0 ? askFurther(more, attributes, reason) : { verdict: 'no-opinion', reason };
+    const choices = options.authorizers ?? usual;
+    const reasons: string[] = [];
+    for (const [index, choice] of choices.entries()) {
+      const decision = typeof choice === 'string' ? own[choice]!(attributes) : choice(attributes);
+      if (decision instanceof Promise) return askFurther(choices.slice(index), decision, own, attributes, reasons);
+      if (decision.verdict !== 'no-opinion') return decision;
+      if (decision.reason) reasons.push(decision.reason);
+    }
+    return { verdict: 'no-opinion', reason: reasons.join('\n') };
   };
 
   return {
@@ -61,7 +74,11 @@ export function createAuthorization({ informers }: { informers: Informers }, opt
     rbac,
     rulesFor(user, namespace) {
       const { rules, errors } = rbac.rulesFor(user, namespace);
-      const unsupported = nodeIdentity(user) === undefined ? [] : ['node authorizer does not support user rule resolution'];
+      const choices = options.authorizers ?? usual;
+      const unsupported = [
+        ...(choices.includes('Node') && nodeIdentity(user) !== undefined ? ['node authorizer does not support user rule resolution'] : []),
+        ...choices.flatMap((choice) => (typeof choice === 'string' ? [] : ['webhook authorizer does not support user rule resolution'])),
+      ];
       const all = [...unsupported, ...errors];
       return { rules, incomplete: unsupported.length > 0, evaluationError: all.length > 1 ? `[${all.join(', ')}]` : (all[0] ?? '') };
     },
@@ -69,10 +86,16 @@ export function createAuthorization({ informers }: { informers: Informers }, opt
   };
 }
 
-async function askFurther(more: readonly Authorizer[], attributes: AuthorizationAttributes, reason: string): Promise<Decision> {
-  const reasons = reason ? [reason] : [];
-  for (const authorizer of more) {
-    const decision = await authorizer(attributes);
+/** From the first authorizer on that has to wait for its answer, which is `first`. */
+async function askFurther(
+  choices: readonly AuthorizerChoice[],
+  first: Promise<Decision>,
+  own: Record<string, (attributes: AuthorizationAttributes) => Decision>,
+  attributes: AuthorizationAttributes,
+  reasons: string[],
+): Promise<Decision> {
+  for (const [index, choice] of choices.entries()) {
+    const decision = await (index === 0 ? first : typeof choice === 'string' ? own[choice]!(attributes) : choice(attributes));
     if (decision.verdict !== 'no-opinion') return decision;
     if (decision.reason) reasons.push(decision.reason);
   }

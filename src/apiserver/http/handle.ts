@@ -91,7 +91,11 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     const parsed = parseRequest(exchange.method, path, query);
     ({ info } = parsed);
     takeWebSocketToken(exchange, upgrade);
-    const known = server.authenticate({ headers: exchange.headers, ...(peer.certificate && { certificate: peer.certificate }) });
+    const known = server.authenticate({
+      headers: exchange.headers,
+      path: info.path,
+      ...(peer.certificate && { certificate: peer.certificate }),
+    });
     try {
       user = known instanceof Promise ? await known : known;
     } catch (error) {

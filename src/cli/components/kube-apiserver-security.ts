@@ -80,7 +80,7 @@ export function securityOf(values: Values, clock: Clock, addresses: readonly str
       bootstrapTokens: values['enable-bootstrap-token-auth'],
       ...(tokens !== undefined && { staticTokens: parseTokenFile(tokens) }),
     },
-    authorization: { nodeRules, modes: authorizationModes(values['authorization-mode']) },
+    authorization: { nodeRules, authorizers: authorizationModes(values['authorization-mode']) },
     kubelet: {
       ...(kubelet && { cert: kubelet.certificate, key: kubelet.key }),
       ...(kubeletCa !== undefined && { ca: kubeletCa }),

@@ -17,7 +17,7 @@ function requestOf({ resourceAttributes: asked, nonResourceAttributes: path }: S
   const base = { group: '', version: '', resource: '', subresource: '', namespace: '', name: '' };
   if (!asked) return { ...base, isResourceRequest: false, path: path?.path ?? '', verb: path?.verb ?? '' };
   const fieldSelector = asked.fieldSelector?.rawSelector ?? fieldSelectorOf(asked);
-  const { rawSelector } = asked.labelSelector ?? {};
+  const labelSelector = asked.labelSelector?.rawSelector ?? labelSelectorOf(asked);
   return {
     isResourceRequest: true,
     path: '',
@@ -29,7 +29,7 @@ function requestOf({ resourceAttributes: asked, nonResourceAttributes: path }: S
     namespace: asked.namespace ?? '',
     name: asked.name ?? '',
     ...(fieldSelector && { fieldSelector }),
-    ...(rawSelector && { labelSelector: rawSelector }),
+    ...(labelSelector && { labelSelector }),
   };
 }
 
@@ -38,6 +38,15 @@ const fieldSelectorOf = ({ fieldSelector }: ResourceAttributes): string =>
   (fieldSelector?.requirements ?? [])
     .filter(({ values }) => values?.length === 1)
     .map(({ key, operator, values }) => `${key}${operator === 'NotIn' ? '!=' : '='}${values![0]}`)
+    .join(',');
+
+const labelSelectorOf = ({ labelSelector }: ResourceAttributes): string =>
+  (labelSelector?.requirements ?? [])
+    .flatMap(({ key, operator, values = [] }) => {
+      if (operator === 'Exists') return [key];
+      if (operator === 'DoesNotExist') return [`!${key}`];
+      return values.length > 0 ? [`${key} ${operator === 'NotIn' ? 'notin' : 'in'} (${values.join(',')})`] : [];
+    })
     .join(',');
 
 function selectorErrors(attributes: ResourceAttributes | undefined): FieldError[] {
