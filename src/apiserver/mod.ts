@@ -6,14 +6,39 @@
 export * from './contract.ts';
 export { createApiServer, loopbackUser } from './server.ts';
 export type { ApiServer, ApiServerOptions, ServerParts } from './options.ts';
-export { Auditor, auditPolicy, logBackend, RotatingFile } from './audit/index.ts';
+export * from './audit/index.ts';
+export { goDuration } from './http/request-timeout.ts';
+export { ConfiguredWebhook } from './webhook/configured-client.ts';
 export type { Listener, ListenTarget, TlsIdentity } from './http/listener.ts';
 export type { ConnectHandler, ConnectRequest, Exchange, Upgrade } from './proxy/contract.ts';
-export { createAuthentication, frontProxyHeaders, parseTokenFile, ServiceAccountTokens } from './authn/index.ts';
-export type { Authentication, AuthenticationOptions, ServiceAccountOptions } from './authn/index.ts';
+export {
+  configurationOfFlags,
+  createAuthentication,
+  frontProxyHeaders,
+  jwtIssuers,
+  parseTokenFile,
+  ServiceAccountTokens,
+  signingAlgorithms,
+  unionTokens,
+  webhookTokens,
+} from './authn/index.ts';
+export type {
+  Authentication,
+  AuthenticationConfiguration,
+  AuthenticationOptions,
+  JwtIssuer,
+  ServiceAccountOptions,
+} from './authn/index.ts';
 export { openIdDocuments } from './authn/openid.ts';
-export { createAuthorization } from './authz/index.ts';
-export type { Authorization, AuthorizationOptions } from './authz/index.ts';
+export { authorizationErrors, authorizersOfModes, createAuthorization, ReviewConditions, webhookAuthorizer } from './authz/index.ts';
+export type {
+  Authorization,
+  AuthorizationConfiguration,
+  AuthorizationOptions,
+  AuthorizerChoice,
+  AuthorizerConfiguration,
+  WebhookConfiguration,
+} from './authz/index.ts';
 export { nodeRules } from './bootstrap/index.ts';
 export { firstServiceAddress } from './bootstrap/kubernetes-service.ts';
 export { admissionPlugins } from './admission/index.ts';

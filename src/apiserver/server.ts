@@ -37,6 +37,9 @@ export const loopbackUser: UserInfo = Object.freeze({
 const loopbackOnly: Authorizer = ({ user }) =>
   user === loopbackUser ? { verdict: 'allow', reason: '' } : { verdict: 'no-opinion', reason: 'the authorizer is not made yet' };
 
+/** More requests at once than any process can hold. */
+const mostSeats = 1_000_000;
+
 const fiveMinutes = 5 * 60_000;
 /** Upstream's names for what is one step here: bootstrap objects are there. upstream: pkg/controlplane, pkg/registry/rbac/rest. */
 const bootstrapParts = [
@@ -107,7 +110,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const fairness =
     (options.priorityAndFairness ?? true)
       ? priorityAndFairness(dependencies, {
-          seats: limits.reading + limits.writing,
+          // No limit is still one that can be divided.
+          seats: Math.min(limits.reading + limits.writing, mostSeats),
           stats: ({ group, resource }) => table.storage(group, resource)?.cache.stats,
         })
       : undefined;

@@ -32,6 +32,8 @@ export interface ApiServerSettings {
   compactionPeriod?: number;
   /** Milliseconds that past revisions are kept, at least. Default: the period. */
   history?: number;
+  /** Default true. */
+  priorityAndFairness?: boolean;
   /** Asked after all built-in plugins. */
   admission?: ApiServerOptions['admission'];
   extensions?: ApiServerOptions['extensions'];
@@ -121,6 +123,7 @@ export async function startApiServer(settings: ApiServerSettings, context: Conte
       ...(frontProxy && { frontProxy }),
     },
     ...(settings.inFlight && { inFlight: settings.inFlight }),
+    ...(settings.priorityAndFairness !== undefined && { priorityAndFairness: settings.priorityAndFairness }),
     ...(settings.compactionPeriod !== undefined && { compactionPeriod: settings.compactionPeriod }),
     ...(settings.history !== undefined && { history: settings.history }),
     ...(settings.freeze && { freeze: true }),

@@ -19,15 +19,19 @@ type Document = Record<string, unknown>;
 const isEmpty = (value: unknown): boolean =>
   value === null || value === undefined || value === '' || (typeof value === 'object' && Object.keys(value).length === 0);
 
-/** The fields of the file of a flag. Throws a sentence. */
-export function readConfiguration(flag: string, path: string, form: ConfigurationForm, warn: (text: string) => void): Document {
+/** What a flag's file says, in YAML or JSON. */
+export function readDocument(flag: string, path: string): unknown {
   const text = readFlagFile(flag, path);
-  let document: unknown;
   try {
-    document = parse(text);
+    return parse(text);
   } catch (error) {
     throw new Error(`Cannot use ${path}: ${(error as Error).message.split('\n')[0]}`, { cause: error });
   }
+}
+
+/** The fields of the file of a flag. Throws a sentence. */
+export function readConfiguration(flag: string, path: string, form: ConfigurationForm, warn: (text: string) => void): Document {
+  const document = readDocument(flag, path);
   if (typeof document !== 'object' || document === null || Array.isArray(document))
     throw new Error(`Cannot use ${path}: it is not a ${form.kind}`);
   const { apiVersion, kind, ...rest } = document as Document;

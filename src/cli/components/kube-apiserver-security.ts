@@ -1,26 +1,20 @@
 /** Whom the API server believes and what it allows, from its flags. Files are read here. upstream: pkg/kubeapiserver/options/{authentication,authorization}.go. */
-import { frontProxyHeaders, nodeRules, parseTokenFile } from '#apiserver';
+import { frontProxyHeaders } from '#apiserver';
 import type { ApiServerSecurity } from '#cluster';
-import type { Clock } from '#machinery/clock';
+import type { Context, Disposables } from '#machinery/lifecycle';
 import { loadPublicKeys, loadSigningKey } from '#machinery/pki';
 import type { FlagValues } from '../flags/table.ts';
+import { auditOf } from './kube-apiserver-audit.ts';
+import { authenticationOf } from './kube-apiserver-authentication.ts';
+import { authorizationOf } from './kube-apiserver-authorization.ts';
 import type { kubeApiserverFlags } from './kube-apiserver-flags.ts';
 import { keyPairFiles, readFlagFile, servingCertificate } from './pem-files.ts';
 
 type Values = FlagValues<typeof kubeApiserverFlags>;
 
-function authorizationModes(modes: readonly string[]): ('Node' | 'RBAC')[] {
-  for (const mode of modes)
-    if (mode !== 'Node' && mode !== 'RBAC')
-      throw new Error(
-        ['AlwaysAllow', 'AlwaysDeny', 'ABAC', 'Webhook'].includes(mode)
-          ? `--authorization-mode ${mode} is not supported by coxswain: the modes are Node and RBAC`
-          : `"${mode}" is not a valid mode`,
-      );
-  return modes.length > 0 ? (modes as ('Node' | 'RBAC')[]) : ['Node', 'RBAC'];
-}
-
-export function securityOf(values: Values, clock: Clock, addresses: readonly string[]): ApiServerSecurity {
+/** What has to be let go of goes into `held`. */
+export function securityOf(values: Values, context: Context, addresses: readonly string[], held: Disposables): ApiServerSecurity {
+  const { clock } = context;
   const file = (flag: keyof Values & string): string | undefined => {
     const path = values[flag] as string;
     return path === '' ? undefined : readFlagFile(flag, path);
@@ -44,8 +38,8 @@ export function securityOf(values: Values, clock: Clock, addresses: readonly str
     ['proxy-client-cert-file', values['proxy-client-cert-file']],
     ['proxy-client-key-file', values['proxy-client-key-file']],
   );
-  const tokens = file('token-auth-file');
   const audiences = values['api-audiences'];
+  const audit = auditOf(values, context);
   return {
     serving: servingCertificate(
       clock,
@@ -75,12 +69,9 @@ export function securityOf(values: Values, clock: Clock, addresses: readonly str
       ...(audiences.length > 0 && { apiAudiences: audiences }),
     },
     ...(values['service-account-jwks-uri'] && { keySetUri: values['service-account-jwks-uri'] }),
-    authentication: {
-      anonymous: values['anonymous-auth'],
-      bootstrapTokens: values['enable-bootstrap-token-auth'],
-      ...(tokens !== undefined && { staticTokens: parseTokenFile(tokens) }),
-    },
-    authorization: { nodeRules, authorizers: authorizationModes(values['authorization-mode']) },
+    authentication: authenticationOf(values, context, held),
+    authorization: authorizationOf(values, context, held),
+    ...(audit && { audit }),
     kubelet: {
       ...(kubelet && { cert: kubelet.certificate, key: kubelet.key }),
       ...(kubeletCa !== undefined && { ca: kubeletCa }),

@@ -37,9 +37,9 @@ export const kubeApiserver = (parameters: string[]): Promise<number> =>
         const port = values['secure-port'];
         const address = values['advertise-address'] || (unspecified.has(bind) ? machineAddress() : bind);
         const serviceCidrs = (values['service-cluster-ip-range'] || '10.0.0.0/24').split(',');
-        const security = securityOf(values, clock, [bind, address, firstServiceAddress(serviceCidrs[0]!)]);
         const held = new Disposables();
         try {
+          const security = securityOf(values, context, [bind, address, firstServiceAddress(serviceCidrs[0]!)], held);
           const tls = {
             ...(values['etcd-cafile'] && { ca: values['etcd-cafile'] }),
             ...(values['etcd-certfile'] && { certificate: values['etcd-certfile'] }),
@@ -57,6 +57,7 @@ export const kubeApiserver = (parameters: string[]): Promise<number> =>
               plugins: { enable: values['enable-admission-plugins'], disable: values['disable-admission-plugins'] },
               allowPrivileged: values['allow-privileged'],
               inFlight: { reading: limit(values['max-requests-inflight']), writing: limit(values['max-mutating-requests-inflight']) },
+              priorityAndFairness: values['enable-priority-and-fairness'],
               compactionPeriod: values['etcd-compaction-interval'],
             },
             context,

@@ -139,10 +139,7 @@ function prefixedErrors(path: string, { claim, prefix, expression }: PrefixedCla
   return [];
 }
 
-function mappingErrors(
-  path: string,
-  { username, groups = {}, uid, extra = [] }: JwtAuthenticatorConfiguration['claimMappings'],
-): string[] {
+function mappingErrors(path: string, { username, groups = {}, uid, extra = [] }: JwtAuthenticatorConfiguration['claimMappings']): string[] {
   const errors = [...prefixedErrors(`${path}.username`, username ?? {}, true), ...prefixedErrors(`${path}.groups`, groups, false)];
   if (uid?.claim && uid.expression) errors.push(`${path}.uid: Invalid value: "": claim and expression can't both be set`);
   const keys = new Set<string>();
