@@ -39,6 +39,8 @@ export type {
   AuthorizerConfiguration,
   WebhookConfiguration,
 } from './authz/index.ts';
+export { EncryptedStore, encryptionOf } from './encryption/index.ts';
+export type { Encryption, EncryptionConfiguration } from './encryption/index.ts';
 export { nodeRules } from './bootstrap/index.ts';
 export { firstServiceAddress } from './bootstrap/kubernetes-service.ts';
 export { admissionPlugins } from './admission/index.ts';

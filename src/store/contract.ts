@@ -180,6 +180,8 @@ export interface Store extends ReadView, WriteView, AsyncDisposable {
   /** The oldest revision that can still be read; 0 before the first compaction. */
   compactRevision(): number;
   leases: Leases;
+  /** The key's value lies there otherwise than it would be written today: it should be written anew when there is a chance. Default: never. */
+  stale?(key: string): boolean;
   /** Stops; what was acknowledged is durable. Watches end. */
   close(): Promise<void>;
 }

@@ -5,6 +5,7 @@ import { Disposables, running } from '#machinery/lifecycle';
 import { firstServiceAddress } from '#apiserver';
 import { etcdStore } from '#store';
 import { runComponent } from './component.ts';
+import { encryptedStore } from './kube-apiserver-encryption.ts';
 import { kubeApiserverFlags } from './kube-apiserver-flags.ts';
 import { securityOf } from './kube-apiserver-security.ts';
 
@@ -46,11 +47,13 @@ export const kubeApiserver = (parameters: string[]): Promise<number> =>
             ...(values['etcd-keyfile'] && { key: values['etcd-keyfile'] }),
           };
           const endpoints = values['etcd-servers'].map((server) => server.replace(/\/$/, ''));
-          const store = await etcdStore({ endpoints, clock, tls });
-          held.add(() => store.close());
+          const etcd = await etcdStore({ endpoints, clock, tls });
+          held.add(() => etcd.close());
+          const { store, extensions } = await encryptedStore(etcd, values, context, held);
           const { server, ready } = await startApiServer(
             {
               store,
+              extensions,
               security,
               serviceCidrs,
               advertise: { address, port },

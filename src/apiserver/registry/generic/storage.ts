@@ -300,7 +300,7 @@ export class GenericStorage implements ResourceStorage {
       await this.parts.hooks()?.afterDelete?.(context, object);
       return object;
     }
-    if (equal(object, old)) {
+    if (equal(object, old) && !this.parts.store.stale?.(key)) {
       if (!stored.cached) return old;
       const newest = await this.#stored.current(key, true);
       return newest?.revision === stored.revision ? old : undefined;
