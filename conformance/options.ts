@@ -1,5 +1,7 @@
 /** What the command line asks for. */
 import { parseArgs } from 'node:util';
+import { parts } from './parts.ts';
+import type { Part } from './parts.ts';
 
 export interface Options {
   set: string;
@@ -21,6 +23,9 @@ export interface Options {
   attach?: string;
   netns?: string;
   upstream: boolean;
+  /** One part is upstream's in a cluster of ours, or ours in a cluster of upstream's; see swap.ts. */
+  swap?: Part | 'none';
+  only?: Part | 'none';
   sample?: number;
   seed?: number;
   update: boolean;
@@ -37,6 +42,7 @@ export const usage = `npm run conformance -- [options]: upstream's conformance t
   --repeat <n>                 run the whole so often
   --flake-attempts <n>         try a failing test so often before it counts (1)
   --upstream                   against upstream's own components
+  --swap <part>, --only <part> one part upstream's and the rest ours, or the other way: none, ${Object.keys(parts).join(', ')}
   --attach <kubeconfig> [--netns <name>]   against a cluster that is there
   --keep, --reuse, --name <name>           leave the cluster, use the one left
   --profile cpu|heap           of the cluster's first process, with a flame graph
@@ -61,6 +67,8 @@ const flags = {
   attach: { type: 'string' },
   netns: { type: 'string' },
   upstream: { type: 'boolean', default: false },
+  swap: { type: 'string' },
+  only: { type: 'string' },
   sample: { type: 'string' },
   seed: { type: 'string' },
   update: { type: 'boolean', default: false },
@@ -79,13 +87,16 @@ export function readOptions(parameters: string[]): Options | undefined {
       throw new Error(`Cannot use --${flag} ${text}: it must be a whole number of at least 1`);
     return Number(text);
   };
-  const oneOf = <T extends string>(flag: 'store' | 'content-type' | 'profile', known: readonly T[]): T | undefined => {
+  const oneOf = <T extends string>(flag: 'store' | 'content-type' | 'profile' | 'swap' | 'only', known: readonly T[]): T | undefined => {
     const text = values[flag];
     if (text === undefined || known.includes(text as T)) return text as T | undefined;
     throw new Error(`Cannot use --${flag} ${text}: it must be ${known.join(', ')}`);
   };
   const given = <K extends keyof Options>(key: K, value: Options[K] | undefined): Partial<Pick<Options, K>> =>
     value === undefined ? {} : ({ [key]: value } as unknown as Pick<Options, K>);
+  const mixes: readonly (Part | 'none')[] = ['none', ...(Object.keys(parts) as Part[])];
+  if (values.swap !== undefined && values.only !== undefined)
+    throw new Error('Cannot use --swap with --only: a cluster is the one or the other');
   if (values.attach !== undefined && values.upstream)
     throw new Error('Cannot use --attach with --upstream: the one brings a cluster, the other makes one');
   return {
@@ -101,6 +112,8 @@ export function readOptions(parameters: string[]): Options | undefined {
     reuse: values.reuse,
     upstream: values.upstream,
     update: values.update,
+    ...given('swap', oneOf('swap', mixes)),
+    ...given('only', oneOf('only', mixes)),
     ...given('focus', values.focus),
     ...given('skip', values.skip),
     ...given('store', oneOf<'lmdb' | 'memory' | 'etcd'>('store', ['lmdb', 'memory', 'etcd'])),

@@ -19,7 +19,7 @@ import { root, startTarget } from './target.ts';
 
 async function run(options: Options): Promise<boolean> {
   const parts = partsOf(options);
-  build(options.upstream);
+  build(options.upstream || options.swap !== undefined || options.only !== undefined);
   const out = options.out ?? join(root, '.cache/conformance', new Date().toISOString().slice(0, 19).replaceAll(':', ''));
   mkdirSync(out, { recursive: true });
   const started = performance.now();

@@ -11,26 +11,8 @@ import { parseArgs } from 'node:util';
 import { removeUpstreamCluster, startUpstreamCluster } from './upstream/cluster.ts';
 import { hubOf, inNamespace } from './upstream/network.ts';
 import type { Ours } from './upstream/programs.ts';
-
-/** The parts by what they are, with upstream's names of the programs. */
-export const parts = {
-  store: 'etcd',
-  apiserver: 'kube-apiserver',
-  controllers: 'kube-controller-manager',
-  scheduler: 'kube-scheduler',
-  kubelet: 'kubelet',
-  proxy: 'kube-proxy',
-} as const;
-export type Part = keyof typeof parts;
-
-export const isPart = (text: string): text is Part => Object.hasOwn(parts, text);
-
-/** Which programs are ours when one part ('none': no part) is swapped for upstream's, or is the only one that is ours. */
-export function oursOf(how: 'swap' | 'only', part: Part | 'none'): Ours {
-  const all = Object.values(parts);
-  if (part === 'none') return new Set(how === 'swap' ? all : []);
-  return new Set(how === 'only' ? [parts[part]] : all.filter((program) => program !== parts[part]));
-}
+import { isPart, oursOf, parts, titleOf } from './parts.ts';
+import type { Part } from './parts.ts';
 
 /** Tests whose way leads through every part, by parts of their names. */
 const meetings = [
@@ -140,14 +122,7 @@ async function main(): Promise<void> {
   if (wanted.length === 0) throw new Error('Cannot swap: give --swap, --only or --all');
   const selection = values.set === undefined ? ['--focus', values.focus ?? meetings.map(literally).join('|')] : ['--set', values.set];
   for (const [how, part] of wanted) {
-    const title =
-      part === 'none'
-        ? how === 'swap'
-          ? 'all parts ours'
-          : "all parts upstream's"
-        : how === 'swap'
-          ? `swap ${part}: upstream's ${parts[part]}, the rest ours`
-          : `only ${part}: our ${parts[part]}, the rest upstream's`;
+    const title = titleOf(how, part);
     console.log(title);
     const out = join(root, '.cache/conformance', `${how}-${part}`);
     mkdirSync(out, { recursive: true });

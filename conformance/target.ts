@@ -7,6 +7,8 @@ import { machineName } from '../src/cluster/config.ts';
 import { pathsOf } from '../src/cluster/paths.ts';
 import { imageSeed, plant } from './images.ts';
 import type { Options } from './options.ts';
+import { oursOf, titleOf } from './parts.ts';
+import type { Part } from './parts.ts';
 import { directoryOf, enterUpstream, removeUpstreamCluster, startUpstreamCluster, upstreamKubeconfig } from './upstream/cluster.ts';
 import { Programs, program, tools } from './upstream/programs.ts';
 
@@ -66,16 +68,19 @@ export async function startTarget(options: Options, out: string): Promise<Target
       logs: () => [],
       stop: async () => undefined,
     });
-  if (options.upstream) return upstreamTarget(options);
+  if (options.swap ?? options.only) return upstreamTarget(options, options.swap ? 'swap' : 'only', (options.swap ?? options.only)!);
+  if (options.upstream) return upstreamTarget(options, 'only', 'none');
   return coxswainTarget(options, out);
 }
 
-async function upstreamTarget({ name, machines, reuse, keep }: Options): Promise<Target> {
+/** A cluster of upstream's programs, or of upstream's and ours. */
+async function upstreamTarget({ name, machines, reuse, keep }: Options, how: 'swap' | 'only', part: Part | 'none'): Promise<Target> {
+  const ours = oursOf(how, part);
   const directory = directoryOf(name);
-  if (!reuse) await startUpstreamCluster({ name, nodes: machines });
+  if (!reuse) await startUpstreamCluster({ name, nodes: machines, ours });
   return withRaw({
-    title: 'upstream',
-    store: 'etcd',
+    title: ours.size === 0 ? 'upstream' : titleOf(how, part),
+    store: ours.has('etcd') ? 'lmdb' : 'etcd',
     kubeconfig: upstreamKubeconfig(name),
     enter: enterUpstream(name),
     logs: () => logsIn(directory),
