@@ -7,6 +7,9 @@ export interface Explanation {
   request: string;
   /** Where in the answer, the same way: "body.metadata.managedFields*". */
   path: string;
+  /** Only where upstream, or Coxswain, answers just that. */
+  upstream?: unknown;
+  coxswain?: unknown;
   why: string;
 }
 
@@ -20,8 +23,13 @@ export class Explanations {
     used: false,
   }));
 
-  explains(id: string, { path }: Difference): boolean {
-    const found = this.#known.filter((known) => known.request.test(id) && known.path.test(path));
+  explains(id: string, difference: Difference): boolean {
+    const same = (explanation: Explanation, side: 'upstream' | 'coxswain'): boolean =>
+      !(side in explanation) || JSON.stringify(explanation[side]) === JSON.stringify(difference[side]);
+    const found = this.#known.filter(
+      ({ request, path, explanation }) =>
+        request.test(id) && path.test(difference.path) && same(explanation, 'upstream') && same(explanation, 'coxswain'),
+    );
     for (const known of found) known.used = true;
     return found.length > 0;
   }

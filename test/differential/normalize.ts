@@ -26,6 +26,10 @@ const age = /^(?:\d+[smhdy])+$|^<invalid>$/;
 function text(value: string): string {
   return (
     value
+      .replace(/Invalid value: ("\{(?:[^"\\]|\\.)*\}")/g, quotedObject)
+      // Upstream shows what it compares as it holds it, with names that its API does not have; that it shows something is compared.
+      .replace(/\n@@[^]*?(?=(?:, [\w.[\]]+: [A-Z]|\]?$))/g, '\n<difference>')
+      .replace(/(value: )(?:\{.*\}|\[.*\]|null)(?=: |$)/g, '$1<value>')
       .replace(uuid, '<uid>')
       .replace(time, '<time>')
       .replace(token, '<token>')
@@ -37,6 +41,35 @@ function text(value: string): string {
       .replace(/(resourceVersion\\*":\\*")[1-9]\d*/g, '$1<revision>')
       .replace(/(current: |in record \()\d+/g, '$1<revision>')
   );
+}
+
+/**
+ * Go walks maps in any order: causes about one field come in any order, and so does the message that joins them. The message is checked to
+ * be made of its causes.
+ */
+function withoutOrder(status: Json): void {
+  const details = status['details'] as { causes?: { field?: string; message?: string }[] } | undefined;
+  const { causes } = details ?? {};
+  if (!causes || typeof status['message'] !== 'string') return;
+  const lines = [...new Set(causes.map(({ field, message }) => `${field}: ${message}`))];
+  const joined = lines.length === 1 ? lines[0]! : `[${lines.join(', ')}]`;
+  if (status['message'].endsWith(` is invalid: ${joined}`)) status['message'] = `${status['message'].slice(0, -joined.length)}<causes>`;
+  details!.causes = causes.toSorted((a, b) =>
+    a.field === b.field
+      ? (a.message ?? '') < (b.message ?? '')
+        ? -1
+        : 1
+      : causes.findIndex(({ field }) => field === a.field) - causes.findIndex(({ field }) => field === b.field),
+  );
+}
+
+/** An object that a message quotes, without the order of its fields and what differs from run to run. */
+function quotedObject(all: string, quoted: string): string {
+  try {
+    return `Invalid value: ${JSON.stringify(JSON.stringify(normalize(JSON.parse(JSON.parse(quoted) as string))))}`;
+  } catch {
+    return all;
+  }
 }
 
 const order = (entry: unknown): string => {
@@ -63,6 +96,7 @@ export function normalize(value: unknown, key = ''): unknown {
     if (key === 'managedFields' && name === 'time') continue;
     out[key === 'annotations' || key === 'labels' ? name : text(name)] = normalize((value as Json)[name], name);
   }
+  if (out['kind'] === 'Status') withoutOrder(out);
   const made = out['metadata'] as Json | undefined;
   const { generateName, name } = (made ?? {}) as { generateName?: unknown; name?: unknown };
   if (made && typeof generateName === 'string' && typeof name === 'string' && name.startsWith(generateName))
