@@ -395,6 +395,7 @@ for (const name of names) {
         number = found.field;
         owner = found.owner;
         fact['inline'] = found.path;
+        fact['embedded'] = found.owner.split('.').at(-1);
       }
     }
     if (number) {

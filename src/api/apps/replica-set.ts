@@ -38,6 +38,5 @@ export const replicaSetRules = defineKind<ReplicaSet>({
     ...containerColumns<ReplicaSet>((set) => set.spec?.template?.spec?.containers),
     text('Selector', (set) => formatLabelSelector(set.spec?.selector), 1),
   ],
-  selectableFields: { 'status.replicas': (set) => String(set.status?.replicas ?? 0) },
   scale: { specReplicas: 'spec.replicas', statusReplicas: 'status.replicas', selector: (set) => selectorText(set.spec?.selector) },
 });

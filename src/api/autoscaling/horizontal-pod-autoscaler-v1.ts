@@ -7,8 +7,11 @@ import { validateFirstAutoscaler, validateAutoscalerStatus } from './validation.
 
 export const autoscalingV1HorizontalPodAutoscalerRules = defineKind<AutoscalingV1HorizontalPodAutoscaler>({
   kind: AutoscalingV1HorizontalPodAutoscaler,
-  applyDefaults: ({ spec }) => {
-    if (spec) spec.minReplicas ??= 1;
+  applyDefaults: ({ spec, metadata }) => {
+    if (!spec) return;
+    spec.minReplicas ??= 1;
+    // Where no metric is asked for, cpu is: the stored version's default.
+    if (metadata?.annotations?.['autoscaling.alpha.kubernetes.io/metrics'] === undefined) spec.targetCPUUtilizationPercentage ??= 80;
   },
   prepareForCreate: (autoscaler) => {
     autoscaler.status = { currentReplicas: 0, desiredReplicas: 0 };

@@ -66,6 +66,8 @@ export const jobRules = defineKind<Job>({
   prepareForCreate: (job) => {
     if (job.spec && !job.spec.manualSelector) generateSelector(job);
     clearStatus(job);
+    // Labels that only now are there are the job's too, as any reading of it would have it.
+    applyDefaults(job);
     dropDisabledTemplateFields(job.spec?.template);
   },
   prepareForUpdate: (job, old) => {

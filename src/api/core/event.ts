@@ -40,6 +40,7 @@ export const eventRules = defineKind<Event>({
   kind: Event,
   validate: validateEvent,
   validateUpdate: validateEvent,
+  checksMetadata: false,
   allowCreateOnUpdate: true,
   columns: eventColumns,
   selectableFields: {

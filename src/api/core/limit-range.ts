@@ -27,6 +27,10 @@ function applyDefaults(range: LimitRange): void {
 export const limitRangeRules = defineKind<LimitRange>({
   kind: LimitRange,
   applyDefaults,
+  prepareForCreate({ metadata }) {
+    // One that has no name gets one nobody else has.
+    if (metadata && !metadata.name && !metadata.generateName) metadata.name = metadata.uid ?? '';
+  },
   validate: validateLimitRange,
   validateUpdate: validateLimitRange,
   generation: false,

@@ -89,7 +89,10 @@ export function imageTag(image: string | undefined): string {
   return at < 0 ? 'latest' : '';
 }
 
-const pullPolicyOf = (image: string | undefined): string => (imageTag(image) === 'latest' ? 'Always' : 'IfNotPresent');
+/** An image whose name cannot be read has no tag that says latest. */
+const pullPolicyOf = (image = ''): string =>
+  imageTag(image) === 'latest' && (image === '' || readable.test(image)) ? 'Always' : 'IfNotPresent';
+const readable = /^(?:[\w.-]+(?::\d+)?\/)?[a-z\d._-]+(?:\/[a-z\d._-]+)*(?::\w[\w.-]*)?(?:@[\w+.:-]+)?$/;
 
 /** The mode bits files of a volume get: 0644. */
 const defaultMode = 0o644;

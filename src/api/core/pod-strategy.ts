@@ -26,6 +26,7 @@ export function prepareForCreate(pod: Pod, context: StrategyContext): void {
         status: 'False',
         reason: 'SchedulingGated',
         message: 'Scheduling is blocked due to non-empty scheduling gates',
+        lastProbeTime: null as never,
         lastTransitionTime: timeOf(context.now),
       },
     ];

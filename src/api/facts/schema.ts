@@ -11,6 +11,8 @@ export interface FieldFact {
   number?: number;
   /** The protobuf numbers of the messages that the field sits in on the wire where JSON has it inline (outermost first). */
   inline?: number[];
+  /** The Go struct that the field is in, which its own struct embeds; decoding errors name it. */
+  embedded?: string;
   /** On the wire a list is a message with one repeated field (ExtraValue, Verbs). */
   items?: boolean;
   /** Absent and zero are different values: a zero on the wire was said on purpose. */

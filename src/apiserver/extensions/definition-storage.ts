@@ -6,6 +6,7 @@ import type { CustomResourceDefinition } from '#api';
 import type { KubeObject } from '#machinery/meta';
 import type { FieldError } from '#machinery/status';
 import type { DeleteOptions } from '../registry/contract.ts';
+import { checkStoredPreconditions } from '../registry/generic/deletion.ts';
 import type { Plan } from '../registry/generic/deletion.ts';
 import { GenericStorage } from '../registry/generic/storage.ts';
 import type { StorageParts } from '../registry/generic/storage.ts';
@@ -22,6 +23,10 @@ async function validateLater(definition: KubeObject, old?: KubeObject): Promise<
 export class DefinitionStorage extends GenericStorage {
   constructor(parts: StorageParts) {
     super({ ...parts, served: { ...parts.served, rules: { ...parts.served.rules, validateLater } } });
+  }
+
+  protected override checkPreconditions(old: KubeObject, options: DeleteOptions): void {
+    checkStoredPreconditions(old, options, this.resource);
   }
 
   protected override planDeletion(old: KubeObject, options: DeleteOptions): Plan {

@@ -4,6 +4,7 @@
  */
 import type { Kind } from '#api';
 import { kindFact } from '#api/facts';
+import { jsonSyntaxError } from '#machinery/codec';
 import type { KubeObject } from '#machinery/meta';
 import { badRequest } from '#machinery/status';
 import type { ServedResource } from '../contract.ts';
@@ -41,6 +42,27 @@ export async function parseBody(body: RequestBody | undefined, validation: Field
   return inputFormat(body.mediaType).parse(body.bytes, validation !== 'Ignore');
 }
 
+/** A text that is not JSON; the message is Go's. */
+export class SyntaxProblem extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'SyntaxProblem';
+  }
+}
+
+const parseError = (text: string): string => `couldn't get version/kind; json parse error: ${jsonSyntaxError(text) ?? ''}`;
+
+/** The body's value, for a kind that refuses what is no JSON in its own name. */
+export async function parseFor(kind: Kind, body: RequestBody | undefined, validation: FieldValidation): Promise<Decoded> {
+  try {
+    return await parseBody(body, validation);
+  } catch (error) {
+    if (!(error instanceof SyntaxProblem)) throw error;
+    const text = error.message.startsWith('error converting') ? error.message : `json parse error: ${error.message}`;
+    throw badRequest(unrecognized(kind, `couldn't get version/kind; ${text}`, body?.bytes));
+  }
+}
+
 /** Gives `value` the structure of a type; what is too much is reported as the request wants it. Throws an Error with upstream's text. */
 export function structured(
   shape: Conform,
@@ -69,7 +91,7 @@ const versionOf = (apiVersion: string): string => apiVersion.slice(apiVersion.in
 /** Reads an object of a served resource from a body. */
 export async function decodeObject(body: RequestBody | undefined, served: ServedResource, context: RequestContext): Promise<KubeObject> {
   const validation = fieldValidationOf(context);
-  const decoded = await parseBody(body, validation);
+  const decoded = await parseFor(served.kind, body, validation);
   return decodeValue(decoded, served, context, body?.bytes);
 }
 
@@ -84,7 +106,7 @@ export function decodeValue(decoded: Decoded, served: ServedResource, context: R
 export function ofKind(decoded: Decoded, kind: Kind, shape: Conform, context: RequestContext, bytes?: Uint8Array): KubeObject {
   const { value } = decoded;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    if (value === undefined) throw badRequest(unrecognized(kind, 'EOF', bytes));
+    if (value === undefined) throw badRequest(unrecognized(kind, parseError(''), bytes));
     const found = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
     throw badRequest(
       unrecognized(
@@ -105,10 +127,7 @@ export function ofKind(decoded: Decoded, kind: Kind, shape: Conform, context: Re
     );
   if (foundKind !== kind.kind || foundVersion !== kind.apiVersion) {
     const [group, version] = foundVersion.includes('/') ? (foundVersion.split('/') as [string, string]) : ['', foundVersion];
-    if (!kindFact(group, version, foundKind))
-      throw refuse(
-        `no kind ${JSON.stringify(foundKind)} is registered for version ${JSON.stringify(foundVersion)} in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`,
-      );
+    if (!kindFact(group, version, foundKind)) throw refuse(unregistered(foundKind, foundVersion));
     if (foundKind === kind.kind)
       throw badRequest(`the API version in the data (${foundVersion}) does not match the expected API version (${kind.apiVersion})`);
     throw refuse(`converting (${version}.${foundKind}) to (${kind.group.split('.')[0] || 'core'}.${kind.kind}): unknown conversion`);
@@ -124,12 +143,20 @@ export function ofKind(decoded: Decoded, kind: Kind, shape: Conform, context: Re
   }
 }
 
+/** The scheme's name is where upstream makes it. */
+export const unregistered = (kind: string, apiVersion: string): string =>
+  `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`;
+
 const unrecognized = (kind: Kind, text: string, bytes: Uint8Array | undefined): string =>
   `the object provided is unrecognized (must be of type ${kind.kind}): ${text} (${summary(bytes)})`;
 
 /** upstream: handlers/rest.go summarizeData. */
 function summary(bytes: Uint8Array | undefined): string {
   if (!bytes || bytes.length === 0) return '<empty>';
+  if (bytes[0] === 0x7b) {
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 30)).toString('utf8');
+    return bytes.length > 30 ? `${text} ...` : text;
+  }
   const hex = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 30)).toString('hex');
   return bytes.length > 30 ? `${hex} ...` : hex;
 }
@@ -142,7 +169,7 @@ export function parseJson(bytes: Uint8Array, strict: boolean): Decoded {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw badRequest(`couldn't get version/kind; json parse error: ${error instanceof Error ? error.message : String(error)}`);
+    throw new SyntaxProblem(jsonSyntaxError(text) ?? (error as Error).message);
   }
   const twice = strict ? duplicateFields(text, value) : [];
   return { value, issues: twice.map((path) => `duplicate field ${JSON.stringify(path)}`), ...(twice.length > 0 && { text }) };

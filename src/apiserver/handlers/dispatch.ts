@@ -1,7 +1,7 @@
 /** From an authorized request for a resource to the handler of its verb. upstream: apiserver/pkg/endpoints/installer.go. */
 import { resourceFact } from '#api/facts';
 import type { ResourceFact } from '#api/facts';
-import { methodNotSupported, notFound } from '#machinery/status';
+import { failure, notFound } from '#machinery/status';
 import type { StatusError } from '#machinery/status';
 import type { Authorizer } from '../contract.ts';
 import { authorize } from '../filters/authorization.ts';
@@ -34,8 +34,13 @@ const unknownPath = (request: ApiRequest): StatusError => {
   return error;
 };
 
-const unsupported = (request: ApiRequest, verb: string): StatusError =>
-  methodNotSupported({ group: request.context.info.group, resource: request.context.info.resource }, verb);
+/** The text of upstream's mux for methods that a path does not have. */
+const unsupported = (): StatusError =>
+  failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+
+/** Objects are made at their collection, and changed at their own path. */
+const misplaced = ({ verb, name }: { verb: string; name: string }): boolean =>
+  name === '' ? verb === 'update' || verb === 'patch' : verb === 'create';
 
 export async function dispatch(handlers: Handlers, request: ApiRequest): Promise<Answer> {
   const { info } = request.context;
@@ -65,7 +70,7 @@ const authorizeCreate =
 function onResource(handlers: Handlers, request: ApiRequest, entry: TableEntry): Promise<Answer> {
   const { storage, served } = entry;
   const { verb } = request.context.info;
-  if (!served.fact.verbs.includes(verb)) throw unsupported(request, verb);
+  if (!served.fact.verbs.includes(verb) || misplaced(request.context.info)) throw unsupported();
   switch (verb) {
     case 'get':
       return get(request, storage);
@@ -84,14 +89,14 @@ function onResource(handlers: Handlers, request: ApiRequest, entry: TableEntry):
     case 'deletecollection':
       return deleteCollection(request, storage);
     default:
-      throw unsupported(request, verb);
+      throw unsupported();
   }
 }
 
 function onSubresource(handlers: Handlers, request: ApiRequest, entry: TableEntry, subresource: string, verbs: string[]): Promise<Answer> {
   const { storage } = entry;
   const { verb } = request.context.info;
-  if (!verbs.includes(verb)) throw unsupported(request, verb);
+  if (!verbs.includes(verb)) throw unsupported();
   if (subresource === 'scale') return verb === 'get' ? getScale(request, storage) : scaleChange(request, storage, handlers.admission());
   switch (verb) {
     case 'get':
@@ -101,7 +106,7 @@ function onSubresource(handlers: Handlers, request: ApiRequest, entry: TableEntr
     case 'patch':
       return patch(request, storage, subresource, authorizeCreate(handlers));
     default:
-      throw unsupported(request, verb);
+      throw unsupported();
   }
 }
 
@@ -114,5 +119,5 @@ function atEndpoint(handlers: Handlers, request: ApiRequest, fact: ResourceFact,
   if (info.verb === 'get' && endpoint.get) return getAtEndpoint(request, target);
   if (info.verb === 'list' && endpoint.list) return getAtEndpoint(request, target);
   if ((info.verb === 'update' || info.verb === 'patch') && endpoint.update) return updateAtEndpoint(request, target, handlers.admission());
-  throw unsupported(request, info.verb);
+  throw unsupported();
 }

@@ -1,7 +1,7 @@
 /** Which media types bodies may have, one line a format. upstream: apimachinery/pkg/runtime/serializer/codec_factory.go. */
 import { decodeProtobuf } from '#machinery/codec';
 import { badRequest, unsupportedMediaType } from '#machinery/status';
-import { parseJson } from './decode.ts';
+import { SyntaxProblem, parseJson } from './decode.ts';
 import type { Decoded } from './decode.ts';
 
 export interface InputFormat {
@@ -17,13 +17,16 @@ async function parseYaml(bytes: Uint8Array, strict: boolean): Promise<Decoded> {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   const document = parseDocument(text, { version: '1.1', uniqueKeys: false, merge: true });
   const [error] = document.errors;
-  if (error) throw badRequest(`error converting YAML to JSON: yaml: ${error.message}`);
+  if (error)
+    throw new SyntaxProblem(
+      `error converting YAML to JSON: yaml: line ${error.linePos?.[0].line ?? 1}: ${error.message.split(' at line')[0]}`,
+    );
   const issues: string[] = [];
   if (strict) {
     const checked = parseDocument(text, { version: '1.1', uniqueKeys: true, merge: true });
     for (const found of checked.errors)
       if (found.code === 'DUPLICATE_KEY')
-        issues.push(`yaml: unmarshal errors:\n  line ${found.linePos?.[0].line ?? 0}: key ${keyAt(text, found.pos[0])} already set in map`);
+        issues.push(`line ${found.linePos?.[0].line ?? 0}: key ${keyAt(text, found.pos[0])} already set in map`);
   }
   return { value: document.toJS(), issues };
 }

@@ -1,4 +1,5 @@
 /** The options of requests, from query and body. upstream: apimachinery/pkg/apis/meta/{v1,internalversion}. */
+import { kindFact } from '#api/facts';
 import { validateDeleteOptions, validatePatchOptions, validateWriteOptions } from '#machinery/names';
 import type { KubeObject } from '#machinery/meta';
 import { badRequest, forbiddenField, invalid, notSupported } from '#machinery/status';
@@ -6,7 +7,8 @@ import type { FieldError } from '#machinery/status';
 import type { DeleteOptions, RequestContext } from '../registry/contract.ts';
 import { StructureError } from '../registry/structure.ts';
 import type { RequestBody } from './contract.ts';
-import { conformTo, parseBody, structured } from './decode.ts';
+import { SyntaxProblem, conformTo, parseBody, structured, unregistered } from './decode.ts';
+import type { Decoded } from './decode.ts';
 
 const meta = 'meta.k8s.io';
 
@@ -49,7 +51,7 @@ export async function deleteOptionsOf(
   body: RequestBody | undefined,
 ): Promise<{ options: DeleteOptions; context: RequestContext }> {
   const { query } = context;
-  const decoded = body && (!body.bytes || body.bytes.length > 0) ? await parseBody(body, 'Ignore') : undefined;
+  const decoded = body && (!body.bytes || body.bytes.length > 0) ? await parseOptions(body) : undefined;
   let options: DeleteOptions & { dryRun?: string[] } & KubeObject;
   if (decoded?.value !== undefined && decoded.value !== null) {
     try {
@@ -58,8 +60,13 @@ export async function deleteOptionsOf(
       if (error instanceof StructureError) throw badRequest(error.message);
       throw error;
     }
-    if (options.kind !== undefined && options.kind !== 'DeleteOptions')
-      throw badRequest(`decoded object cannot be converted to DeleteOptions`);
+    const { kind, apiVersion } = options;
+    if (kind !== undefined && kind !== 'DeleteOptions') {
+      const [group, version] = apiVersion?.includes('/') ? (apiVersion.split('/') as [string, string]) : ['', apiVersion ?? ''];
+      throw badRequest(
+        kindFact(group, version, kind) ? 'decoded object cannot be converted to DeleteOptions' : unregistered(kind, apiVersion ?? ''),
+      );
+    }
   } else {
     const grace = integerOf(query, 'gracePeriodSeconds');
     const orphan = booleanOf(query, 'orphanDependents');
@@ -75,6 +82,15 @@ export async function deleteOptionsOf(
   check('DeleteOptions', validateDeleteOptions(options));
   const dryRun = context.dryRun || Boolean(options.dryRun?.length);
   return { options, context: dryRun === context.dryRun ? context : { ...context, dryRun } };
+}
+
+async function parseOptions(body: RequestBody): Promise<Decoded> {
+  try {
+    return await parseBody(body, 'Ignore');
+  } catch (error) {
+    if (error instanceof SyntaxProblem) throw badRequest(`couldn't get version/kind; json parse error: ${error.message}`);
+    throw error;
+  }
 }
 
 export interface ListOptions {
@@ -113,7 +129,7 @@ function listErrors(options: ListOptions): FieldError[] {
   if (match) {
     if (!options.resourceVersion) errors.push(forbiddenField(matchField, `${matchField} is forbidden unless resourceVersion is provided`));
     if (options.continue) errors.push(forbiddenField(matchField, `${matchField} is forbidden when continue is provided`));
-    if (match !== 'Exact' && match !== 'NotOlderThan') errors.push(notSupported(matchField, match, ['Exact', 'NotOlderThan', '']));
+    if (match !== 'Exact' && match !== 'NotOlderThan') errors.push(notSupported(matchField, match, ['Exact', 'NotOlderThan', ''], false));
     if (match === 'Exact' && options.resourceVersion === '0')
       errors.push(forbiddenField(matchField, `${matchField} "exact" is forbidden for resourceVersion "0"`));
   }

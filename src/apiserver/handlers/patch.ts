@@ -1,13 +1,13 @@
 /** PATCH: JSON patch, merge patch, strategic merge patch, apply. upstream: apiserver/pkg/endpoints/handlers/patch.go. */
 import { draft } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
-import { badRequest, invalid, invalidField, notFound, unsupportedMediaType } from '#machinery/status';
+import { badRequest, failure, invalid, invalidField, notFound, unsupportedMediaType } from '#machinery/status';
 import type { RequestContext } from '../registry/contract.ts';
 import { matchNamespace } from '../registry/generic/namespace-match.ts';
 import type { GenericStorage } from '../registry/generic/storage.ts';
-import { StructureError } from '../registry/structure.ts';
+import { StructureError, jsonType } from '../registry/structure.ts';
 import type { Answer, ApiRequest } from './contract.ts';
-import { decodeValue, fieldValidationOf, parseBody } from './decode.ts';
+import { SyntaxProblem, decodeValue, fieldValidationOf, parseBody } from './decode.ts';
 import type { Decoded } from './decode.ts';
 import { wipeSystemFields } from './create.ts';
 import { applied, trackUpdate } from './managed-fields.ts';
@@ -26,27 +26,24 @@ type PatchKind = keyof typeof patchTypes;
 const kindOfPatch = (mediaType: string): PatchKind => {
   const bare = bareType(mediaType);
   const found = (Object.keys(patchTypes) as PatchKind[]).find((kind) => patchTypes[kind] === bare);
-  if (!found)
-    throw unsupportedMediaType(
-      `the body of the request was in an unknown format - accepted media types include: ${Object.values(patchTypes).join(', ')}`,
-    );
+  if (!found) throw failure(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {});
   return found;
 };
 
 /** The patch's own value: YAML for apply, JSON for all others. */
 async function patchOf(request: ApiRequest, kind: PatchKind): Promise<Decoded> {
   const body = request.body;
-  const decoded = await parseBody(
-    body?.bytes ? { mediaType: kind === 'apply' ? 'application/yaml' : 'application/json', bytes: body.bytes } : body,
-    fieldValidationOf(request.context),
-  );
+  let decoded: Decoded;
+  try {
+    const mediaType = kind === 'apply' ? 'application/yaml' : 'application/json';
+    decoded = await parseBody(body?.bytes ? { mediaType, bytes: body.bytes } : body, fieldValidationOf(request.context));
+  } catch (error) {
+    if (error instanceof SyntaxProblem) throw badRequest(`error decoding ${kind === 'apply' ? 'YAML' : 'patch'}: ${error.message}`);
+    throw error;
+  }
   request.context.audit?.requestObject(decoded.value, true);
   return decoded;
 }
-
-/** The patch in words, as errors show it. */
-const textOf = (request: ApiRequest, value: unknown): string =>
-  request.body?.bytes ? Buffer.from(request.body.bytes).toString('utf8') : JSON.stringify(value);
 
 async function patched(kind: PatchKind, document: KubeObject, value: unknown, type: string): Promise<unknown> {
   const { jsonPatch, mergePatch, strategicMerge } = await import('#machinery/patch');
@@ -83,6 +80,8 @@ export async function patch(
   const given = await patchOf(request, kind);
   if (kind === 'apply') return apply(request, storage, subresource, given, authorizeCreate);
   if (given.value === undefined) throw badRequest('unexpected end of JSON input');
+  if (kind === 'json' && !Array.isArray(given.value) && fieldValidationOf(context) !== 'Ignore')
+    throw badRequest(`error decoding patch: json: cannot unmarshal ${jsonType(given.value)} into Go value of type []handlers.jsonPatchOp`);
   const now = storage.parts.clock.now();
   let issues: string[] | undefined;
   const result = await storage.update(
@@ -97,7 +96,9 @@ export async function patch(
       try {
         object = decodeValue({ value: draft(value), issues: given.issues }, served, quiet);
       } catch (error) {
-        throw patchError(error, textOf(request, given.value));
+        // Upstream shows what the patch made, or, where it has no text of that, the patch.
+        const { goFormat } = await import('#machinery/patch');
+        throw patchError(error, kind === 'strategic' ? goFormat(given.value as never) : JSON.stringify(value));
       }
       matchNamespace(object, served.fact.namespaced ? namespace : '');
       if (object.metadata?.name !== name) {

@@ -12,7 +12,8 @@ import type { Answer, ApiRequest } from './contract.ts';
 import { conformTo, fieldValidationOf, ofKind, parseBody } from './decode.ts';
 import { trackUpdate } from './managed-fields.ts';
 import { checkPatchOptions, checkWriteOptions } from './options.ts';
-import { applyPatchTo } from './patch.ts';
+import { bareType } from './media-types.ts';
+import { applyPatchTo, patchTypes } from './patch.ts';
 
 const scaleType = 'io.k8s.api.autoscaling.v1.Scale';
 const scaleKind = (storage: GenericStorage): Kind => ({
@@ -70,7 +71,8 @@ export async function scaleChange(request: ApiRequest, storage: GenericStorage, 
   const { context } = request;
   const { namespace, name, verb } = context.info;
   const kind = scaleKind(storage);
-  if (verb === 'patch') checkPatchOptions(context.query, false);
+  const applies = verb === 'patch' && bareType(request.body?.mediaType ?? '') === patchTypes.apply;
+  if (verb === 'patch') checkPatchOptions(context.query, applies);
   else checkWriteOptions(context.query, 'UpdateOptions');
   const body = verb === 'patch' ? undefined : await parseBody(request.body, fieldValidationOf(context));
   const result = await storage.update(
@@ -100,8 +102,8 @@ export async function scaleChange(request: ApiRequest, storage: GenericStorage, 
 
 function check(storage: GenericStorage, scale: Scale, before: Scale, name: string): void {
   const meta = scale.metadata ?? {};
-  if (meta.name && meta.name !== name)
-    throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
+  if (!meta.name) throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+  if (meta.name !== name) throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
   if (meta.uid && meta.uid !== before.metadata?.uid)
     throw conflict(
       storage.resource,

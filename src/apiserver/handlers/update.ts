@@ -25,7 +25,7 @@ export async function update(
   context.audit?.requestObject(object);
   matchNamespace(object, served.fact.namespaced ? namespace : '');
   const meta = object.metadata!;
-  if (!meta.name) throw badRequest('name must be provided');
+  if (!meta.name) throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
   if (meta.name !== name) throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
   dedupOwnerReferences(object, context);
   const now = storage.parts.clock.now();

@@ -1,5 +1,5 @@
 /** Which form the answer takes. upstream: apiserver/pkg/endpoints/handlers/negotiation. */
-import { notAcceptable } from '#machinery/status';
+import { failure, notAcceptable } from '#machinery/status';
 
 export type Format = 'json' | 'yaml' | 'protobuf';
 
@@ -91,5 +91,8 @@ export function negotiate(header: string | undefined, shaped: boolean, binary: b
   if (!header) return json;
   for (const accepted of acceptable(header))
     if ((!accepted.as || shaped) && (accepted.format !== 'protobuf' || (binary && !accepted.as))) return accepted;
+  // What the router takes for a form of its own is refused by the router.
+  if (!clauses(header).some(({ type }) => type === '*/*' || type === 'application/*' || Object.hasOwn(outputFormats, type)))
+    throw failure(406, 'NotAcceptable', `406: Not Acceptable\n\nAvailable representations: ${acceptedTypes()}`, {});
   throw notAcceptable(`only the following media types are accepted: ${acceptedTypes()}`);
 }

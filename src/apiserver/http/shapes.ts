@@ -34,8 +34,9 @@ export async function shapedList(
       kind: 'PartialObjectMetadataList',
       apiVersion: 'meta.k8s.io/v1',
       metadata,
-      items: result.items.map(({ object }) => partial(object)),
-    } as KubeObject;
+      // A list of nothing is null here, as upstream writes it.
+      items: result.items.length > 0 ? result.items.map(({ object }) => partial(object)) : null,
+    } as unknown as KubeObject;
   const { tableOf } = await import('../table/table.ts');
   return tableOf(
     served,

@@ -5,11 +5,15 @@
 import type { Namespace } from '#api';
 import type { KubeObject } from '#machinery/meta';
 import type { DeleteOptions } from './contract.ts';
-import { planDeletion } from './generic/deletion.ts';
+import { checkStoredPreconditions, planDeletion } from './generic/deletion.ts';
 import type { Plan } from './generic/deletion.ts';
 import { GenericStorage } from './generic/storage.ts';
 
 export class NamespaceStorage extends GenericStorage {
+  protected override checkPreconditions(old: KubeObject, options: DeleteOptions): void {
+    checkStoredPreconditions(old, options, this.resource);
+  }
+
   protected override planDeletion(old: KubeObject, options: DeleteOptions): Plan {
     const { clock, traits } = this.parts;
     const now = clock.now();

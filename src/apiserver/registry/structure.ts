@@ -23,6 +23,8 @@ interface Place {
   segment: string | number;
   /** The Go struct that has the field. */
   struct: string;
+  /** A struct in that one which Go embeds and the field is in. */
+  embedded?: string | undefined;
 }
 
 interface Walk {
@@ -32,6 +34,8 @@ interface Walk {
 interface Struct {
   name: string;
   fields: Map<string, Reader>;
+  /** Field → the embedded struct it is in. */
+  embedded: Map<string, string>;
   /** Fields that are written even when nobody set them. */
   absent: [name: string, zero: () => unknown][];
 }
@@ -43,7 +47,7 @@ const structs = new Map<string, Struct>();
 /** The dotted path as Go's decoder tells it: no list indexes, no map keys. */
 function goPath(place: Place | undefined): string {
   const parts: string[] = [];
-  for (let at = place; at; at = at.parent) if (at.struct) parts.unshift(String(at.segment));
+  for (let at = place; at; at = at.parent) if (at.struct) parts.unshift(at.embedded ? `${at.embedded}.${at.segment}` : String(at.segment));
   return parts.join('.');
 }
 
@@ -56,7 +60,7 @@ function strictPath(place: Place | undefined, field: string): string {
   return text;
 }
 
-const jsonType = (value: unknown): string =>
+export const jsonType = (value: unknown): string =>
   Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : value === null ? 'null' : typeof value;
 
 function mismatch(value: unknown, place: Place, goType: string, shown = jsonType(value)): StructureError {
@@ -135,8 +139,8 @@ function define(target: Record<string, unknown>, key: string, value: unknown): v
 const wholeSeconds = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
-function time(value: unknown, micro: boolean): string {
-  if (typeof value !== 'string') throw new StructureError(`json: cannot unmarshal ${jsonType(value)} into Go value of type string`);
+function time(value: unknown, micro: boolean, place: Place): string {
+  if (typeof value !== 'string') throw mismatch(value, place, 'string');
   if (!micro && wholeSeconds.test(value) && !Number.isNaN(Date.parse(value))) return value;
   const match = rfc3339.exec(value);
   const at = match ? Date.parse(value) : Number.NaN;
@@ -151,8 +155,8 @@ function time(value: unknown, micro: boolean): string {
 const quantityText = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
 const special: Record<string, Reader> = {
-  [`${meta}Time`]: (value) => time(value, false),
-  [`${meta}MicroTime`]: (value) => time(value, true),
+  [`${meta}Time`]: (value, at) => time(value, false, at),
+  [`${meta}MicroTime`]: (value, at) => time(value, true, at),
   [`${meta}FieldsV1`]: (value) => copy(value),
   [`${meta}Patch`]: (value) => copy(value),
   'io.k8s.apimachinery.pkg.runtime.RawExtension': (value) => copy(value),
@@ -283,10 +287,11 @@ function structOf(type: string): Struct {
   if (!struct) {
     const fact = schema[type];
     if (!fact?.fields) throw new Error(`Cannot read type ${type}: it has no fields in the schema`);
-    struct = { name: goName(type), fields: new Map(), absent: [] };
+    struct = { name: goName(type), fields: new Map(), embedded: new Map(), absent: [] };
     structs.set(type, struct);
     for (const [name, field] of Object.entries(fact.fields)) {
       struct.fields.set(name, readerOf(field));
+      if (field.embedded) struct.embedded.set(name, field.embedded);
       const zero = absent(field);
       if (zero) struct.absent.push([name, zero]);
     }
@@ -309,11 +314,17 @@ function readStruct(struct: Struct, value: unknown, at: Place | undefined, walk:
       continue;
     }
     if (item === null || item === undefined) continue;
-    const read = reader(item, { parent: at, segment: key, struct: name }, walk);
+    const read = reader(item, { parent: at, segment: key, struct: name, embedded: struct.embedded.get(key) }, walk);
     if (read !== undefined) out[key] = read;
   }
   for (const [key, zero] of struct.absent) if (out[key] === undefined) out[key] = zero();
   return out;
+}
+
+/** `object` (changed) with what Go writes of a field's own fields that nobody set. */
+export function fillField(type: string, object: Record<string, unknown>, field: string): void {
+  const zero = structOf(type).absent.find(([name]) => name === field)?.[1]();
+  if (zero !== undefined) object[field] = { ...(zero as object), ...(object[field] as object | undefined) };
 }
 
 /** A private copy of `value` with the structure of `type`, and the paths of the fields it had too many. Throws a StructureError. */

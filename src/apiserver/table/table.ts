@@ -27,9 +27,12 @@ export function columnsOf(served: ServedResource): Column<KubeObject>[] {
   if (!columns) {
     const own = (served.rules.columns ?? []) as Column<KubeObject>[];
     if (own.some(({ name }) => name === 'Name')) columns = own;
-    else columns = [nameColumn, ...own, ...(own.some(({ name }) => name === 'Age') ? [] : [ageColumn])];
-    // Wide columns come after all others, Age included.
-    columnSets.set(served, (columns = [...columns.filter(({ priority }) => !priority), ...columns.filter(({ priority }) => priority)]));
+    else {
+      const all = [nameColumn, ...own, ...(own.some(({ name }) => name === 'Age') ? [] : [ageColumn])];
+      // Wide columns come after all others, Age included.
+      columns = [...all.filter(({ priority }) => !priority), ...all.filter(({ priority }) => priority)];
+    }
+    columnSets.set(served, columns);
   }
   return columns;
 }
@@ -51,12 +54,12 @@ export function tableOf(served: ServedResource, objects: readonly KubeObject[], 
         })),
     rows: objects.map((object) => ({
       cells: columns.map((column) => column.cell(object, options.now)),
-      ...(options.includeObject !== 'None' && {
-        object:
-          options.includeObject === 'Object'
-            ? object
+      object:
+        options.includeObject === 'Object'
+          ? object
+          : options.includeObject === 'None'
+            ? null
             : { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata },
-      }),
     })),
   } as KubeObject;
 }

@@ -46,6 +46,7 @@ function make(name: string): TypeSchema {
     return schema;
   }
   const fact = facts[name];
+  if (name.endsWith('.RawExtension')) return atomicSchema;
   if (!fact || fact.scalar === 'any') return deducedSchema;
   if (fact.scalar === 'object') return freeForm;
   if (fact.scalar || !fact.fields) return untypedScalar;

@@ -5,6 +5,7 @@
 export { messageCodec } from './messages.ts';
 export type { MessageCodec, MessageField, MessageTable } from './messages.ts';
 export { WireReader, WireWriter, wireTypes } from './wire.ts';
+export { jsonSyntaxError } from './json-error.ts';
 export {
   decodeProtobuf,
   encodeBare,

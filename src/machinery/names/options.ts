@@ -38,7 +38,7 @@ export function validateDeleteOptions(options: DeleteOptions): FieldError[] {
   if (orphanDependents !== undefined && propagationPolicy !== undefined)
     errors.push(invalidField('propagationPolicy', propagationPolicy, 'orphanDependents and deletionPropagation cannot be both set'));
   if (propagationPolicy !== undefined && !['Foreground', 'Background', 'Orphan'].includes(propagationPolicy))
-    errors.push(notSupported('propagationPolicy', propagationPolicy, ['Foreground', 'Background', 'Orphan', 'nil']));
+    errors.push(notSupported('propagationPolicy', propagationPolicy, ['Foreground', 'Background', 'Orphan', 'nil'], false));
   errors.push(...validateDryRun(options.dryRun));
   if (options.ignoreStoreReadErrorWithClusterBreakingPotential) {
     const path = 'ignoreStoreReadErrorWithClusterBreakingPotential';

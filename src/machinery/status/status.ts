@@ -51,9 +51,24 @@ export interface Qualified {
 
 const qualified = ({ group, resource }: Qualified): string => (group ? `${resource}.${group}` : resource);
 
-export function failure(code: number, reason: StatusReason, message: string, details?: Status['details'], cause?: unknown): StatusError {
+export function failure(
+  code: number,
+  reason: StatusReason | undefined,
+  message: string,
+  details?: Status['details'],
+  cause?: unknown,
+): StatusError {
   return new StatusError(
-    { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, ...(details && { details }), code },
+    {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message,
+      ...(reason && { reason }),
+      ...(details && { details }),
+      code,
+    },
     cause === undefined ? undefined : { cause },
   );
 }
@@ -105,7 +120,7 @@ export function invalid(kind: { group: string; kind: string }, name: string, err
   return failure(422, 'Invalid', `${kind.group ? `${kind.kind}.${kind.group}` : kind.kind} "${name}" is invalid: ${detail}`, {
     ...(name && { name }),
     ...(kind.group && { group: kind.group }),
-    kind: kind.kind,
+    ...(kind.kind && { kind: kind.kind }),
     causes: errors.map((error) => ({ reason: error.type, message: error.message, field: error.field })),
   });
 }

@@ -51,14 +51,21 @@ function checkImages(errors: Errors, path: string, containers: readonly Containe
   return true;
 }
 
-function checkDeadline(errors: Errors, seconds: number | undefined, old: number | undefined): void {
+/** Answers whether there is anything more to look at. */
+function checkDeadline(errors: Errors, seconds: number | undefined, old: number | undefined): boolean {
   const path = 'spec.activeDeadlineSeconds';
   if (seconds === undefined) {
     if (old !== undefined) errors.push(invalidField(path, null, 'must not update from a positive integer to nil value'));
-    return;
+    return true;
   }
-  if (seconds < 0 || seconds > 2147483647) errors.push(invalidField(path, seconds, 'must be between 0 and 2147483647, inclusive'));
-  else if (old !== undefined && old < seconds) errors.push(invalidField(path, seconds, 'must be less than or equal to previous value'));
+  const problem =
+    seconds < 0 || seconds > 2147483647
+      ? 'must be between 0 and 2147483647, inclusive'
+      : old !== undefined && old < seconds
+        ? 'must be less than or equal to previous value'
+        : undefined;
+  if (problem) errors.push(invalidField(path, seconds, problem));
+  return problem === undefined;
 }
 
 function checkAddedTolerations(errors: Errors, tolerations: readonly Toleration[] = [], old: readonly Toleration[] = []): void {
@@ -79,7 +86,7 @@ export function validatePodUpdate(pod: Pod, old: Pod): Errors {
   checkAnnotationUpdates(errors, 'metadata.annotations', pod.metadata?.annotations, old.metadata?.annotations);
   if (!checkImages(errors, 'spec.containers', spec.containers, before.containers)) return errors;
   if (!checkImages(errors, 'spec.initContainers', spec.initContainers, before.initContainers)) return errors;
-  checkDeadline(errors, spec.activeDeadlineSeconds, before.activeDeadlineSeconds);
+  if (!checkDeadline(errors, spec.activeDeadlineSeconds, before.activeDeadlineSeconds)) return errors;
   checkAddedTolerations(errors, spec.tolerations, before.tolerations);
   const gates = new Set(before.schedulingGates?.map((gate) => gate.name));
   for (const [index, { name }] of (spec.schedulingGates ?? []).entries())

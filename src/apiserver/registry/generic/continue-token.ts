@@ -1,4 +1,5 @@
 /** Where a list in pages goes on. upstream: apiserver/pkg/storage/continue.go. */
+import { jsonSyntaxError } from '#machinery/codec';
 import { badRequest } from '#machinery/status';
 
 export interface Continue {
@@ -12,12 +13,15 @@ export const encodeContinue = ({ revision, start }: Continue): string =>
   Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start })).toString('base64url');
 
 export function decodeContinue(token: string): Continue {
-  const invalid = (detail: string): Error => badRequest(`continue key is not valid: ${detail}`);
+  const invalid = (detail: string): Error => badRequest(`invalid continue token: continue key is not valid: ${detail}`);
+  const strange = token.search(/[^A-Za-z0-9_-]/);
+  if (strange >= 0 || token.length % 4 === 1)
+    throw invalid(`illegal base64 data at input byte ${strange >= 0 ? strange : token.length - 1}`);
   let decoded: { v?: unknown; rv?: unknown; start?: unknown };
   try {
     decoded = JSON.parse(Buffer.from(token, 'base64url').toString('utf8')) as typeof decoded;
   } catch (error) {
-    throw invalid(error instanceof Error ? error.message : String(error));
+    throw invalid(jsonSyntaxError(Buffer.from(token, 'base64url').toString('utf8')) ?? String(error));
   }
   const { v, rv, start } = decoded;
   if (v !== 'meta.k8s.io/v1') throw invalid(`server does not recognize this encoded version ${String(v)}`);

@@ -30,6 +30,17 @@ export function checkPreconditions(object: KubeObject, options: DeleteOptions, g
     );
 }
 
+/** As kinds have it whose deletion has steps of its own: their storage compares. */
+export function checkStoredPreconditions(object: KubeObject, options: DeleteOptions, resource: { group: string; resource: string }): void {
+  const { uid, resourceVersion } = options.preconditions ?? {};
+  const meta = object.metadata ?? {};
+  const differs = (word: string, wanted: string, found = ''): Error =>
+    conflict(resource, meta.name ?? '', `Precondition failed: ${word} in precondition: ${wanted}, ${word} in object meta: ${found}`);
+  if (uid !== undefined && uid !== meta.uid) throw differs('UID', uid, meta.uid);
+  if (resourceVersion !== undefined && resourceVersion !== meta.resourceVersion)
+    throw differs('ResourceVersion', resourceVersion, meta.resourceVersion);
+}
+
 export interface Plan {
   /** 'remove' now; 'pending': a deletion is under way and this one changes nothing; 'update': store `object`, and remove it then if `removeAfter`. */
   action: 'remove' | 'pending' | 'update';

@@ -32,6 +32,7 @@ import { ConvertedObjects } from './conversion.ts';
 import type { Converter } from './conversion.ts';
 import { checkPreconditions, planDeletion, removedByUpdate } from './deletion.ts';
 import { inWireOrder } from './encoding.ts';
+import { fillField } from '../structure.ts';
 import { matchNamespace } from './namespace-match.ts';
 import { requestOptions } from './request-options.ts';
 import { StoredObjects } from './stored-objects.ts';
@@ -151,6 +152,7 @@ export class GenericStorage implements ResourceStorage {
     const meta = (object.metadata ??= {});
     meta.creationTimestamp = timestamp(clock);
     meta.uid = random.uuid();
+    const asked = meta.resourceVersion;
     const generated = !meta.name && Boolean(meta.generateName);
     if (generated) meta.name = `${meta.generateName!.slice(0, maxGeneratedName - generatedSuffix)}${random.suffix(generatedSuffix)}`;
     const finish = await this.parts.hooks()?.beginCreate?.(context, object);
@@ -158,6 +160,8 @@ export class GenericStorage implements ResourceStorage {
       await this.#beforeCreate(context, namespace, object, options);
       const name = object.metadata!.name!;
       const key = this.key(object.metadata!.namespace ?? '', name);
+      // Told raw, as the storage tells it.
+      if (asked && /^[1-9]\d*$/.test(asked)) throw failure(500, undefined, 'resourceVersion should not be set on objects to be created');
       try {
         return await this.#write(context, key, object, 0);
       } catch (error) {
@@ -181,7 +185,7 @@ export class GenericStorage implements ResourceStorage {
   }
 
   async #beforeCreate(context: RequestContext, namespace: string, object: KubeObject, options: StorageOptions): Promise<void> {
-    const { rules, kind, fact } = this.served;
+    const { rules, storageKind: kind, fact } = this.served;
     const meta = object.metadata!;
     matchNamespace(object, fact.namespaced ? namespace : '');
     delete meta.resourceVersion;
@@ -189,22 +193,23 @@ export class GenericStorage implements ResourceStorage {
     else delete meta.generation;
     if (!rules.prepareForCreate && this.#hasStatus) delete (object as { status?: unknown }).status;
     rules.prepareForCreate?.(object, this.#strategyContext(context));
-    const errors = [...this.#metaErrors(object), ...(rules.validate?.(object) ?? [])];
+    if (this.#hasStatus && !this.served.conform) fillField(fact.type, object as Record<string, unknown>, 'status');
+    const errors = [...(rules.checksMetadata === false ? [] : this.#metaErrors(object)), ...(rules.validate?.(object) ?? [])];
     if (errors.length === 0 && rules.validateLater) errors.push(...(await rules.validateLater(object)));
-    if (errors.length > 0) throw invalid(kind, meta.name ?? '', distinct(errors));
+    // What holds for every kind is looked at when the kind's own rules have found nothing.
+    if (errors.length === 0) errors.push(...validateObjectMeta(meta, { namespaced: fact.namespaced, nameErrors: nameIsPathSegment }));
+    if (errors.length > 0) throw invalid(kind, meta.name ?? '', errors);
     for (const text of rules.warnings?.(object) ?? []) context.warn(text);
     if (options.admit)
       await this.parts.admission().validate(this.#attributes('CREATE', context, namespace, meta.name ?? '', object, undefined));
   }
 
-  /** Metadata rules; the kind's own name rule comes first and replaces the general one, which then only wants a path segment. */
+  /** Metadata as the kind's own rules have it. */
   #metaErrors(object: KubeObject): FieldError[] {
     const { rules, fact } = this.served;
     return validateObjectMeta(object.metadata, {
       namespaced: fact.namespaced,
-      ...(rules.validateName && {
-        nameErrors: (name: string, prefix: boolean) => [...rules.validateName!(name, prefix), ...nameIsPathSegment(name, prefix)],
-      }),
+      ...(rules.validateName && { nameErrors: rules.validateName }),
     });
   }
 
@@ -255,6 +260,8 @@ export class GenericStorage implements ResourceStorage {
         object = attributes.object ?? object;
       }
       const version = object.metadata?.resourceVersion;
+      if (version && !/^\d+$/.test(version))
+        throw failure(500, undefined, `strconv.ParseUint: parsing ${JSON.stringify(version)}: invalid syntax`);
       if (!version || version === '0') {
         if (rules.allowUnconditionalUpdate === false)
           throw invalid({ group: kind.group, kind: this.served.fact.resource }, name, [
@@ -319,7 +326,7 @@ export class GenericStorage implements ResourceStorage {
   }
 
   #beforeUpdate(context: RequestContext, object: KubeObject, old: KubeObject, subresource: string): void {
-    const { rules, kind, fact } = this.served;
+    const { rules, storageKind: kind, fact } = this.served;
     const meta = object.metadata!;
     const oldMeta = old.metadata ?? {};
     matchNamespace(object, fact.namespaced ? (oldMeta.namespace ?? '') : '');
@@ -337,10 +344,15 @@ export class GenericStorage implements ResourceStorage {
     if (oldMeta.deletionTimestamp) meta.deletionTimestamp = oldMeta.deletionTimestamp;
     if (oldMeta.deletionGracePeriodSeconds !== undefined && meta.deletionGracePeriodSeconds === undefined)
       meta.deletionGracePeriodSeconds = oldMeta.deletionGracePeriodSeconds;
-    const errors = [...this.#metaErrors(object), ...validateObjectMetaUpdate(meta, oldMeta)];
+    // Upstream looks at the change of metadata twice, for all kinds and in each kind's rules, and tells it twice.
+    const changed = validateObjectMetaUpdate(meta, oldMeta);
+    const errors =
+      rules.checksMetadata === false
+        ? [...validateObjectMeta(meta, { namespaced: fact.namespaced, nameErrors: nameIsPathSegment }), ...changed]
+        : [...this.#metaErrors(object), ...changed, ...changed];
     const validate = special?.validateUpdate ?? (subresource === 'status' ? undefined : rules.validateUpdate);
     errors.push(...(validate?.(object, old) ?? []));
-    if (errors.length > 0) throw invalid(kind, meta.name ?? '', distinct(errors));
+    if (errors.length > 0) throw invalid(kind, meta.name ?? '', errors);
     const warnings = subresource ? special?.warnings?.(object, old) : rules.warnings?.(object, old);
     for (const text of warnings ?? []) context.warn(text);
   }
@@ -379,7 +391,7 @@ export class GenericStorage implements ResourceStorage {
         stored = await this.#stored.current(key, true);
         continue;
       }
-      checkPreconditions(old, preconditions, this.served.kind.group, this.served.kind.kind);
+      this.checkPreconditions(old, preconditions);
       if (storageOptions.admit && !admitted) {
         const attributes = this.#attributes('DELETE', context, namespace, name, undefined, old, '', options);
         await this.parts.admission().admit(attributes);
@@ -413,6 +425,11 @@ export class GenericStorage implements ResourceStorage {
       await this.parts.hooks()?.afterDelete?.(context, object);
       return { object, removed: true };
     }
+  }
+
+  /** Overridden where a kind's deletion has texts of its own. */
+  protected checkPreconditions(old: KubeObject, options: DeleteOptions): void {
+    checkPreconditions(old, options, this.served.kind.group, this.served.kind.kind);
   }
 
   /** Overridden where a kind's deletion has steps of its own. */

@@ -1,6 +1,6 @@
 import { Endpoints } from '#api';
 import type { Service } from '#api';
-import { internalError, invalid, invalidField, isNotFound } from '#machinery/status';
+import { internalError, invalid, invalidField, isNotFound, isStatus } from '#machinery/status';
 import type { StatusError } from '#machinery/status';
 import type { Log } from '#machinery/log';
 import type { Client } from '#client';
@@ -130,8 +130,10 @@ class ServiceHooks implements StorageHooks {
       if (!dryRun) settlement.onFailure.push(() => this.#addresses.release(ip));
       return ip;
     } catch (error) {
-      if (!(error instanceof AddressError)) throw error;
       const { clusterIPs = [] } = service.spec!;
+      if (isStatus(error, 'Invalid'))
+        throw refusal(service, 'spec.clusterIPs', clusterIPs.length > 0 ? clusterIPs : [''], `failed to allocate IP: ${error.message}`);
+      if (!(error instanceof AddressError)) throw error;
       if (asked) throw refusal(service, 'spec.clusterIPs', clusterIPs, `failed to allocate IP ${asked}: ${error.message}`);
       if (error.full) throw internalError(new Error(`failed to allocate a serviceIP: ${error.message}`));
       throw refusal(service, 'spec.clusterIPs', clusterIPs, `failed to allocate IP: ${error.message}`);
