@@ -11,6 +11,8 @@ export interface Asked {
   id: string;
   step: Step;
   answer: Answer;
+  /** The same with big documents reduced. */
+  kept?: Answer;
 }
 
 export const idOf = (scenario: Scenario, step: Step): string => `${scenario.name}/${step.name}`;
@@ -61,7 +63,8 @@ export async function walkScenario(peer: HttpPeer, scenario: Scenario, whole = f
       const value = path.split('.').reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], read(raw));
       if (typeof value === 'string' || typeof value === 'number') variables.set(name, String(value));
     }
-    asked.push({ id: idOf(scenario, step), step, answer: answerOf(raw, step.view, whole) });
+    const answer = answerOf(raw, step.view, whole);
+    asked.push({ id: idOf(scenario, step), step, answer, kept: whole && step.view ? answerOf(raw, step.view) : answer });
   }
   for (const step of scenario.cleanup ?? []) await send(step);
   return asked;

@@ -20,9 +20,9 @@ import { startUpstream, upstreamMissing } from './upstream.ts';
 const flags = process.argv.slice(2);
 const only = flags.includes('--only') ? new RegExp(flags[flags.indexOf('--only') + 1] ?? '') : undefined;
 const has = (flag: string): boolean => flags.includes(flag);
-const scenarios = corpus().filter(({ name }) => !only || only.test(name));
 
 const recorded = has('--recorded');
+const scenarios = corpus(recorded || has('--record') ? 'kept' : undefined).filter(({ name }) => !only || only.test(name));
 const missing = recorded ? undefined : upstreamMissing();
 if (missing) {
   console.error(missing);
@@ -45,7 +45,7 @@ try {
     for (const [index, { id, step, answer }] of here.entries()) {
       asked++;
       const wanted = there[index]!.answer;
-      if (!recorded) recording.add(id, step, wanted);
+      if (!recorded) recording.add(scenario, step, there[index]!.kept ?? wanted);
       const found = differences(wanted, answer);
       const open = found.filter((difference) => !explanations.explains(id, difference) || has('--all'));
       if (found.length === 0) same++;
