@@ -54,7 +54,9 @@ function withoutOrder(status: Json): void {
   const lines = [...new Set(causes.map(({ field, message }) => `${field}: ${message}`))];
   const joined = lines.length === 1 ? lines[0]! : `[${lines.join(', ')}]`;
   if (status['message'].endsWith(` is invalid: ${joined}`)) status['message'] = `${status['message'].slice(0, -joined.length)}<causes>`;
-  details!.causes = causes.toSorted((a, b) =>
+  // Where upstream's rules call each other, a cause is told twice.
+  const told = new Map(causes.map((cause) => [JSON.stringify(cause), cause]));
+  details!.causes = [...told.values()].toSorted((a, b) =>
     a.field === b.field
       ? (a.message ?? '') < (b.message ?? '')
         ? -1

@@ -56,6 +56,7 @@ export const priorityClassRules = defineKind<PriorityClass>({
   },
   validate: validatePriorityClass,
   validateUpdate: validatePriorityClassUpdate,
+  refuseDeletion: (name) => (systemClasses.has(name) ? 'this is a system priority class and cannot be deleted' : undefined),
   // It starts at 1 and stays there.
   generation: () => false,
   columns: [

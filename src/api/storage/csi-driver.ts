@@ -84,6 +84,8 @@ export const csiDriverRules = defineKind<CSIDriver>({
   kind: CSIDriver,
   applyDefaults,
   // Upstream counts from 0: nothing sets it at creation.
+  // Counts from the first change on.
+  prepareForCreate: ({ metadata }) => void delete metadata?.generation,
   generation: (driver, old) => !equal(driver.spec, old.spec),
   allowUnconditionalUpdate: false,
   validate: validateCSIDriver,

@@ -108,12 +108,12 @@ const annotations = { [autoUpdateSpec]: 'true' };
 export function flowControlEntries(): Entry[] {
   return [
     entry(PriorityLevelConfiguration, {
-      metadata: { name: 'exempt', annotations },
+      metadata: { name: 'exempt', annotations, generation: 1 },
       spec: { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } },
     }),
     ...Object.entries(levels).map(([name, [shares, lendable, queues, hand]]) =>
       entry(PriorityLevelConfiguration, {
-        metadata: { name, annotations },
+        metadata: { name, annotations, generation: 1 },
         spec: {
           type: 'Limited',
           limited: {
@@ -126,7 +126,7 @@ export function flowControlEntries(): Entry[] {
     ),
     ...Object.entries(flows).map(([name, flow]) =>
       entry(FlowSchema, {
-        metadata: { name, annotations },
+        metadata: { name, annotations, generation: 1 },
         spec: {
           priorityLevelConfiguration: { name: flow.level },
           matchingPrecedence: flow.precedence,

@@ -123,12 +123,13 @@ export function aggregated(groups: readonly DiscoveryGroup[], apiVersion: string
     apiVersion: `apidiscovery.k8s.io/${apiVersion}`,
     metadata: {},
     items: groups.map(({ name, versions }) => ({
-      metadata: { ...(name && { name }), creationTimestamp: null },
+      metadata: { ...(name && { name }) },
       versions: versions.map(({ version, resources, stale }) => ({
         version,
         resources: resources.map((fact) => ({
           resource: fact.resource,
-          responseKind: { group: fact.group, version: fact.version, kind: fact.kind },
+          // Where a kind is of the group and version it is listed under, upstream leaves both empty.
+          responseKind: { group: '', version: '', kind: fact.kind },
           scope: fact.namespaced ? 'Namespaced' : 'Cluster',
           singularResource: fact.singular,
           verbs: fact.verbs,
@@ -137,7 +138,7 @@ export function aggregated(groups: readonly DiscoveryGroup[], apiVersion: string
           ...(fact.subresources.length > 0 && {
             subresources: fact.subresources.map((sub) => ({
               subresource: sub.name,
-              responseKind: { group: sub.group ?? fact.group, version: sub.version ?? fact.version, kind: sub.kind },
+              responseKind: { group: sub.group ?? '', version: sub.version ?? '', kind: sub.kind },
               verbs: sub.verbs,
             })),
           }),

@@ -25,7 +25,13 @@ export async function impersonate(authorizer: Authorizer, user: UserInfo, header
   for (const key in headers)
     if (key.startsWith(extraPrefix)) extra[decodeURIComponent(key.slice(extraPrefix.length)).toLowerCase()] = all(headers[key]);
   if (!name) {
-    throw badRequest('requested impersonation without impersonating a user');
+    // Upstream prints the references it made of the headers.
+    const asks = [
+      ...groups.map((group) => `{Group  ${group}    }`),
+      ...Object.entries(extra).flatMap(([key, values]) => values.map((value) => `{UserExtra  ${value}  authentication.k8s.io/v1  ${key}}`)),
+      ...(uid ? [`{UID  ${uid}  authentication.k8s.io/v1  }`] : []),
+    ];
+    throw badRequest(`requested [${asks.join(' ')}] without impersonating a user`);
   }
 
   const check = (fields: Partial<RequestInfo>): Promise<void> =>

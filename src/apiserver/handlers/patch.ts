@@ -82,6 +82,10 @@ export async function patch(
   if (given.value === undefined) throw badRequest('unexpected end of JSON input');
   if (kind === 'json' && !Array.isArray(given.value) && fieldValidationOf(context) !== 'Ignore')
     throw badRequest(`error decoding patch: json: cannot unmarshal ${jsonType(given.value)} into Go value of type []handlers.jsonPatchOp`);
+  if (kind === 'json' && fieldValidationOf(context) !== 'Ignore') {
+    const { jsonPatchUnknownFields } = await import('#machinery/patch');
+    given.issues.push(...jsonPatchUnknownFields(given.value as never));
+  }
   const now = storage.parts.clock.now();
   let issues: string[] | undefined;
   const result = await storage.update(

@@ -119,7 +119,7 @@ test('what cannot be served is refused in its own way', async () => {
     ['PUT', `${maps}/a`, json, map('b'), 400, /does not match the name on the URL/],
     ['GET', maps, { accept: 'text/html' }, undefined, 406, /406: Not Acceptable/],
     ['GET', `${maps}?limit=x`, {}, undefined, 400, /invalid syntax/],
-    ['POST', '/api/v1/namespaces/default/pods/x/status', json, '{}', 405, /not supported/],
+    ['POST', '/api/v1/namespaces/default/pods/x/status', json, '{}', 405, /does not allow this method/],
   ];
   for (const [method, path, headers, body, status, message] of cases) {
     const answer = await call(method, path, headers, body);

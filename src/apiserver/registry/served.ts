@@ -88,6 +88,11 @@ export function traitsOf(group: string, resource: string): StorageTraits {
 export const storagePrefix = (group: string, resource: string): string =>
   `/registry/${prefixes[`${group}/${resource}`] ?? (group === 'events.k8s.io' ? 'events' : resource)}/`;
 
+/** Every request for one of these is warned. upstream: APILifecycleDeprecated of the types. */
+const deprecations: Record<string, string> = {
+  '/endpoints': 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+};
+
 /** Every built-in resource that is stored (reviews, bindings and component statuses are not). */
 export function builtInResources(): ServedResource[] {
   const served: ServedResource[] = [];
@@ -103,6 +108,7 @@ export function builtInResources(): ServedResource[] {
       rules: withLaterChecks(rulesFor(kind)),
       storagePrefix: storagePrefix(fact.group, fact.resource),
       storageKind: storageFact ? kindOf(storageFact) : kind,
+      ...(deprecations[`${fact.group}/${fact.resource}`] && { deprecation: deprecations[`${fact.group}/${fact.resource}`]! }),
     });
   }
   return served;

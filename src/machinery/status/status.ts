@@ -76,7 +76,7 @@ export function failure(
 const about = ({ group, resource }: Qualified, name: string): NonNullable<Status['details']> => ({
   ...(name && { name }),
   ...(group && { group }),
-  kind: resource,
+  ...(resource && { kind: resource }),
 });
 
 export const notFound = (resource: Qualified, name: string): StatusError =>

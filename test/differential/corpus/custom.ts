@@ -17,7 +17,7 @@ const schema: Json = {
         { rule: 'self.size <= self.most', message: 'size is more than most' },
         {
           rule: '!has(self.mode) || self.mode != "odd" || self.size % 2 == 1',
-          messageExpression: '"not odd: " + string(self.size)',
+          messageExpression: '"not odd"',
           reason: 'FieldValueForbidden',
           fieldPath: '.size',
         },
@@ -77,7 +77,15 @@ const definition: Json = {
         ],
         selectableFields: [{ jsonPath: '.spec.mode' }],
       },
-      { name: 'v1beta1', served: true, storage: false, deprecated: true, schema: { openAPIV3Schema: schema } },
+      {
+        name: 'v1beta1',
+        served: true,
+        storage: false,
+        deprecated: true,
+        schema: { openAPIV3Schema: schema },
+        subresources: { status: {} },
+        selectableFields: [{ jsonPath: '.spec.mode' }],
+      },
     ],
   },
 };

@@ -16,6 +16,7 @@ import {
   badRequest,
   conflict,
   failure,
+  forbidden,
   invalid,
   invalidField,
   isAlreadyExists,
@@ -379,6 +380,8 @@ export class GenericStorage implements ResourceStorage {
     options: DeleteOptions,
     storageOptions: StorageOptions = {},
   ): Promise<{ object: KubeObject; removed: boolean }> {
+    const refused = this.served.rules.refuseDeletion?.(name);
+    if (refused) throw forbidden(this.resource, name, refused);
     const key = this.key(namespace, name);
     await this.cache.synced;
     let stored = await this.#stored.current(key, false);

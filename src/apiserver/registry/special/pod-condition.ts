@@ -11,7 +11,7 @@ export function setPodCondition(pod: Pod, condition: PodCondition, clock: Clock)
   const at = conditions.findIndex((known) => known.type === condition.type);
   const known = conditions[at];
   const lastTransitionTime = known?.status === condition.status ? known.lastTransitionTime : timestamp(clock);
-  const next = { ...condition, ...(lastTransitionTime && { lastTransitionTime }) };
+  const next = { lastProbeTime: null as never, ...condition, ...(lastTransitionTime && { lastTransitionTime }) };
   if (known) conditions[at] = next;
   else conditions.push(next);
 }

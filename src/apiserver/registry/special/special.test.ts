@@ -106,7 +106,7 @@ test('binding puts a pod on a node once', async () => {
   const pod = await it.admin.get(Pod, at('p'));
   assert.deepEqual([pod.spec?.nodeName, pod.metadata?.annotations, pod.metadata?.generation], ['a', { x: 'y' }, 1]);
   const condition = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
-  assert.deepEqual(condition, { type: 'PodScheduled', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' });
+  assert.deepEqual(condition, { type: 'PodScheduled', status: 'True', lastProbeTime: null, lastTransitionTime: '2026-01-01T00:00:00Z' });
   await assert.rejects(
     bind('b'),
     status(409, /^Operation cannot be fulfilled on pods\/binding "p": pod p is already assigned to node "a"$/),
