@@ -36,7 +36,8 @@ export interface StreamCall {
   onEnd: () => void;
   /** The call is over, however it ended. */
   onClose: () => void;
-  send(message: Uint8Array): void;
+  /** `done` is called when it has left, or will not. */
+  send(message: Uint8Array, done?: () => void): void;
   end(): void;
   fail(failure: Failure): void;
 }
@@ -178,13 +179,13 @@ class Call implements StreamCall {
     };
   }
 
-  send(message: Uint8Array): void {
+  send(message: Uint8Array, done?: () => void): void {
     this.#begin();
     const framed = Buffer.allocUnsafe(prefix + message.length);
     framed[0] = 0;
     framed.writeUInt32BE(message.length, 1);
     framed.set(message, prefix);
-    this.#stream.write(framed);
+    this.#stream.write(framed, done);
   }
 
   end(): void {

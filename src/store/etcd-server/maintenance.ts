@@ -1,8 +1,10 @@
 /** What is asked about the server itself. upstream: etcd server/etcdserver/api/v3rpc/{maintenance,member}.go. */
+import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { keyValueToWire, toBytes } from '../etcd/protocol.ts';
 import { grpcCode } from '../etcd/failures.ts';
-import { Refusal } from './server.ts';
+import { dataOf, etcdDataFile } from '../etcd/data-file.ts';
+import { failureOf, Refusal } from './server.ts';
 import type { Facade, Handler, MessageCall } from './server.ts';
 
 /** The etcd whose API this is: clients derive from it what they may use (watch progress requests need 3.4.31). */
@@ -81,7 +83,48 @@ export const maintenanceMethods: Record<string, Record<string, Handler>> = {
   },
 };
 
-/** A snapshot in etcd's own format. upstream: etcd server/etcdserver/api/v3rpc/maintenance.go Snapshot. */
-export function serveSnapshot(_facade: Facade, call: MessageCall): void {
-  call.fail({ code: grpcCode.unimplemented, details: 'coxswain: use "coxswain snapshot save"' });
+/** Bytes of one message of a snapshot. */
+const snapshotPart = 256 * 1024;
+
+/**
+ * The state of the moment as a file of etcd's, which `etcdutl snapshot restore` takes; its SHA-256 comes last.
+ * upstream: etcd server/etcdserver/api/v3rpc/maintenance.go Snapshot.
+ */
+export function serveSnapshot(facade: Facade, call: MessageCall): void {
+  let open = true;
+  call.onClose(() => (open = false));
+  call.onMessage(() => {
+    send().catch((error: unknown) => call.fail(failureOf(error)));
+  });
+  const send = async (): Promise<void> => {
+    const data = await dataOf(facade.store);
+    const parts = etcdDataFile(data);
+    const hash = createHash('sha256');
+    for (const part of parts) hash.update(part);
+    let left = parts.reduce((sum, part) => sum + part.length, 0);
+    const own = facade.header(data.revision);
+    for (const blob of evenly(parts)) {
+      if (!open) return;
+      left -= blob.length;
+      const message = { header: own, remainingBytes: left, blob, version: '3.6.0' };
+      await new Promise<void>((resolve) => call.send(message, resolve));
+    }
+    call.send({ header: own, remainingBytes: 0, blob: hash.digest(), version: '3.6.0' });
+    call.end();
+  };
+}
+
+/** The same bytes in parts of about one size. */
+function* evenly(parts: readonly Buffer[]): Iterable<Buffer> {
+  let group: Buffer[] = [];
+  let size = 0;
+  for (const part of parts) {
+    group.push(part);
+    size += part.length;
+    if (size < snapshotPart) continue;
+    yield Buffer.concat(group);
+    group = [];
+    size = 0;
+  }
+  if (size > 0) yield Buffer.concat(group);
 }

@@ -98,7 +98,8 @@ export interface MessageCall {
   onMessage(take: (message: Wire) => void): void;
   onEnd(run: () => void): void;
   onClose(run: () => void): void;
-  send(message: Wire): void;
+  /** `done` is called when it has left, or will not. */
+  send(message: Wire, done?: () => void): void;
   /** A message that is encoded already. */
   sendBytes(message: Uint8Array): void;
   end(): void;
@@ -119,7 +120,7 @@ function messagesOf(method: Method, call: StreamCall): MessageCall {
     onClose(run) {
       call.onClose = run;
     },
-    send: (message) => call.send(codec.encode(method.response, message)),
+    send: (message, done) => call.send(codec.encode(method.response, message), done),
     sendBytes: (message) => call.send(message),
     end: () => call.end(),
     fail: (failure) => call.fail(failure),

@@ -1,0 +1,123 @@
+/**
+ * An etcd member's data as a file: `member/snap/db`, or what `etcdctl snapshot save` gets. The state at one revision, without its history.
+ * upstream: etcd server/storage/schema, server/storage/mvcc/revision.go.
+ */
+import type { KeyValue, Store } from '../contract.ts';
+import { BoltReader, boltFile } from './bolt.ts';
+import type { Entry } from './bolt.ts';
+import { codec, keyValueFromWire, keyValueToWire } from './protocol.ts';
+
+export interface EtcdData {
+  revision: number;
+  /** What is there at the revision, in key order. */
+  keyValues: KeyValue[];
+  leases: { id: number; ttl: number }[];
+}
+
+const everything = { key: '\0', end: '\0' };
+const tombstone = 't'.charCodeAt(0);
+
+/** Throws Error where the file is none of etcd's. A member that was killed has its newest changes in its log alone: take a snapshot of it. */
+export function readEtcdData(path: string): EtcdData {
+  using file = new BoltReader(path);
+  const live = new Map<string, KeyValue>();
+  let revision = 1;
+  for (const [key, value] of file.bucket('key')) {
+    revision = Math.max(revision, Number(key.readBigUInt64BE(0)));
+    const keyValue = keyValueFromWire(codec.decode('KeyValue', value));
+    if (key[17] === tombstone) live.delete(keyValue.key);
+    else live.set(keyValue.key, keyValue);
+  }
+  for (const [key, value] of file.bucket('meta'))
+    if (key.toString() === 'scheduledCompactRev') revision = Math.max(revision, Number(value.readBigUInt64BE(0)));
+  const leases = [...file.bucket('lease')].map(([, value]) => {
+    // leasepb.Lease: ID and TTL stand where LeaseGrantResponse's neighbours do.
+    const lease = codec.decode('LeaseGrantRequest', swapped(value));
+    return { id: Number(lease['ID'] ?? 0), ttl: Number(lease['TTL'] ?? 0) };
+  });
+  const keyValues = [...live.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+  return { revision, keyValues, leases };
+}
+
+/** Everything in a store at its newest revision. */
+export async function dataOf(store: Store): Promise<EtcdData> {
+  const { revision, keyValues } = await store.range(everything);
+  const ids = new Set(keyValues.flatMap(({ lease }) => (lease === 0 ? [] : [lease])));
+  const leases: EtcdData['leases'] = [];
+  for (const id of ids) {
+    // One that ended since has taken its keys with it: they go when it would.
+    const lease = await store.leases.timeToLive(id).catch(() => undefined);
+    leases.push({ id, ttl: lease?.ttl ?? 1 });
+  }
+  return { revision, keyValues, leases };
+}
+
+/** The file's parts in order, without a checksum behind them. */
+export function etcdDataFile({ revision, keyValues, leases }: EtcdData): Buffer[] {
+  const subs = new Map<number, number>();
+  const keys = keyValues
+    .map((keyValue): Entry => {
+      const sub = subs.get(keyValue.modRevision) ?? 0;
+      subs.set(keyValue.modRevision, sub + 1);
+      return [revisionBytes(keyValue.modRevision, sub), codec.encode('KeyValue', keyValueToWire(keyValue))];
+    })
+    .sort(byKey);
+  const compacted = revisionBytes(revision, 0);
+  const number = (value: number): Buffer => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64BE(BigInt(value));
+    return bytes;
+  };
+  const text = (name: string, value: Uint8Array): Entry => [Buffer.from(name), value];
+  return boltFile(
+    new Map<string, Entry[]>([
+      ['alarm', []],
+      ['auth', []],
+      ['authRoles', []],
+      ['authUsers', []],
+      ['cluster', []],
+      ['key', keys],
+      [
+        'lease',
+        leases.map(({ id, ttl }): Entry => [number(id), swapped(codec.encode('LeaseGrantRequest', { TTL: ttl, ID: id }))]).sort(byKey),
+      ],
+      ['members', []],
+      ['members_removed', []],
+      [
+        'meta',
+        [
+          // Nothing of a new member's log is in it yet.
+          text('consistent_index', number(0)),
+          // No history: whoever watches from before has to list again.
+          text('finishedCompactRev', compacted),
+          text('scheduledCompactRev', compacted),
+          text('storageVersion', Buffer.from('3.6.0')),
+          text('term', number(0)),
+        ],
+      ],
+    ]),
+  );
+}
+
+const byKey = ([a]: Entry, [b]: Entry): number => Buffer.compare(a, b);
+
+function revisionBytes(main: number, sub: number): Buffer {
+  const bytes = Buffer.alloc(17);
+  bytes.writeBigUInt64BE(BigInt(main), 0);
+  bytes[8] = '_'.charCodeAt(0);
+  bytes.writeBigUInt64BE(BigInt(sub), 9);
+  return bytes;
+}
+
+/** leasepb.Lease has ID as 1 and TTL as 2, LeaseGrantRequest the other way round. */
+function swapped(message: Uint8Array): Buffer {
+  const bytes = Buffer.from(message);
+  for (let at = 0; at < bytes.length;) {
+    const field = bytes[at]! >> 3;
+    if (field === 1 || field === 2) bytes[at] = (3 - field) << 3;
+    at++;
+    while (bytes[at]! >= 0x80) at++;
+    at++;
+  }
+  return bytes;
+}
