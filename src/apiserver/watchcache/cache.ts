@@ -6,7 +6,7 @@
 import { prefixEnd, SortedMap, StoreError } from '#store';
 import type { KeyValue, Store, StoreEvent } from '#store';
 import { sleep } from '#machinery/clock';
-import type { Clock } from '#machinery/clock';
+import type { Clock, Timer } from '#machinery/clock';
 import type { Log } from '#machinery/log';
 import { deepFreeze } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
@@ -59,6 +59,7 @@ export class ResourceCache implements WatchCache {
   /** The revision of the listing; the hub's counts from then on. While it is read anew: up to where the old state goes. */
   #listed = 0;
   #closed = false;
+  #trimming: Timer | undefined;
   /** Bytes; later values count more. */
   #averageSize = 0;
 
@@ -130,6 +131,7 @@ export class ResourceCache implements WatchCache {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#trimming?.cancel();
     this.#source.remove(this);
     this.#watchers.end();
   }
@@ -230,9 +232,16 @@ export class ResourceCache implements WatchCache {
     this.#publish({ type: previous ? 'MODIFIED' : 'ADDED', current, previous, revision }, now);
   }
 
+  #trim(): void {
+    const { clock, window } = this.#options;
+    this.#trimming = this.#window.trim(clock.monotonic()) ? clock.setTimeout(() => this.#trim(), window.fresh) : undefined;
+  }
+
   #publish(event: CacheEvent, now: number): void {
     this.#lists.changed(event.current.key);
     this.#window.push(event, now);
+    // What is old goes in a quiet time, too, not only when more comes.
+    this.#trimming ??= this.#options.clock.setTimeout(() => this.#trim(), this.#options.window.fresh);
     this.#watchers.publish(event);
   }
 

@@ -210,6 +210,8 @@ test('the window keeps fresh events and refuses what is older', async () => {
   cache.watch(pods, 5, () => undefined).stop();
   for (let index = 0; index < 9; index++) await put(store, `${pods}a/one`);
   expired(10, 11);
+  await clock.advance(3000);
+  expired(13, 14);
 });
 
 test('waitFor() refuses a revision that does not come', async () => {

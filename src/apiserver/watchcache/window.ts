@@ -35,19 +35,23 @@ export class EventWindow {
   push(event: CacheEvent, now: number): void {
     this.#events.push(event);
     this.#times.push(now);
-    const { fresh, least, most } = this.#limits;
-    const evictable = (): boolean => {
-      const count = this.#events.length - this.#first;
-      return count > most || (count > least && this.#times[this.#first]! < now - fresh);
-    };
-    while (evictable()) this.start = this.#events[this.#first++]!.revision;
     while (this.#events.length - this.#ready > this.#limits.ready) this.#layOff(this.#events[this.#ready++]!);
-    if (this.#first > 1024 && this.#first * 2 > this.#events.length) {
+    this.trim(now);
+  }
+
+  /** Lets go of what is older than it must be. Answers whether there will be more of that when time has passed. */
+  trim(now: number): boolean {
+    const { fresh, least, most } = this.#limits;
+    const count = (): number => this.#events.length - this.#first;
+    while (count() > most || (count() > least && this.#times[this.#first]! < now - fresh))
+      this.start = this.#events[this.#first++]!.revision;
+    if (this.#first * 2 > this.#events.length && (this.#first > 1024 || count() <= least)) {
       this.#events = this.#events.slice(this.#first);
       this.#times = this.#times.slice(this.#first);
       this.#ready = Math.max(0, this.#ready - this.#first);
       this.#first = 0;
     }
+    return count() > least;
   }
 
   /** Events after `revision`, which must not be before `start`. */
