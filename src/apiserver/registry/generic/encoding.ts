@@ -1,4 +1,5 @@
 /** Objects as the store holds them: JSON in the storage version, without resourceVersion (the store's revision is it). */
+import { decodeProtobuf } from '#machinery/codec';
 import type { KubeObject } from '#machinery/meta';
 import { rememberDecoded } from '../../watchcache/mod.ts';
 
@@ -13,6 +14,9 @@ export function inWireOrder(object: KubeObject, resourceVersion?: string): KubeO
 }
 
 const encoder = new TextEncoder();
+
+/** 'k', of "k8s\0"; JSON begins with a brace. */
+const protobufStart = 0x6b;
 
 export function encodeStored(object: KubeObject): Uint8Array {
   const ordered = inWireOrder(object);
@@ -34,8 +38,9 @@ function hasUndefined(value: unknown): boolean {
 
 /** Reads a stored value. `defaults` fills in what an older release left out. */
 export function decodeStored(value: Uint8Array, defaults?: (object: KubeObject) => void): KubeObject {
-  const text = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
-  const object = inWireOrder(JSON.parse(text) as KubeObject);
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  // Another server on the same etcd may write protobuf.
+  const object = inWireOrder((bytes[0] === protobufStart ? decodeProtobuf(bytes) : JSON.parse(bytes.toString('utf8'))) as KubeObject);
   defaults?.(object);
   return object;
 }
