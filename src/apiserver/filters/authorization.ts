@@ -38,5 +38,8 @@ export function refusal(user: UserInfo, info: RequestInfo, reason: string): Stat
     const what = `${who} resource ${JSON.stringify(resource)} in API group ${JSON.stringify(info.group)}`;
     text = info.namespace ? `${what} in the namespace ${JSON.stringify(info.namespace)}` : `${what} at the cluster scope`;
   }
-  return forbidden({ group: info.group, resource: info.resource }, info.name, reason ? `${text}: ${reason}` : text);
+  const error = forbidden({ group: info.group, resource: info.resource }, info.name, reason ? `${text}: ${reason}` : text);
+  // A path is no object that details could be about.
+  if (!info.isResourceRequest) error.status.details = {};
+  return error;
 }
