@@ -45,6 +45,7 @@ export { nodeRules } from './bootstrap/index.ts';
 export { firstServiceAddress } from './bootstrap/kubernetes-service.ts';
 export { admissionPlugins } from './admission/index.ts';
 export type { AdmissionOptions } from './admission/index.ts';
+export type { PodSecurityOptions } from './admission/pod-security/plugin.ts';
 export { forbidPrivileged } from './admission/forbid-privileged.ts';
 export { endpoints, hooks } from './registry/special/index.ts';
 export { streams } from './proxy/index.ts';

@@ -141,7 +141,7 @@ export const kubeApiserverFlags = flagTable({
   'runtime-config': ['map', '', 'warn'],
   'egress-selector-config-file': ['string', '', 'refuse'],
   'admission-control': ['strings', '', 'refuse'],
-  'admission-control-config-file': ['string', '', 'refuse'],
+  'admission-control-config-file': ['string', '', 'settings of admission plugins, an AdmissionConfiguration'],
   'default-not-ready-toleration-seconds': ['int', '300', 'warn'],
   'default-unreachable-toleration-seconds': ['int', '300', 'warn'],
   'disable-admission-plugins': ['strings', '', 'default plugins to leave out'],
