@@ -77,6 +77,8 @@ export interface ApiServer extends AsyncDisposable {
   /** Resolves when bootstrap objects are there and plugins have what they need. */
   readonly ready: Promise<void>;
   listen(target: ListenTarget): Promise<Listener>;
+  /** Listeners, and those to come, show other certificates and believe other authorities from now on. */
+  renew(tls: TlsIdentity): void;
   readonly parts: ServerParts;
   /** Graceful: long-running requests end, others are answered; idempotent. */
   close(): Promise<void>;

@@ -180,6 +180,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   disposables.add(() => options.audit?.close());
 
   const listeners = new Set<Listener>();
+  let { tls } = options;
   const http: HttpContext = {
     handlers,
     paths,
@@ -206,9 +207,13 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     clientFor: (user, userAgent) => clientOver(transportFor(user, userAgent)),
     ready,
     parts,
+    renew(next) {
+      for (const listener of listeners) listener.renew(next);
+      tls = next;
+    },
     async listen(target) {
-      if (!options.tls) throw new Error('Cannot listen: no certificate was given');
-      const listener = await listen(options.tls, target, (exchange, peer, upgrade) => handle(http, exchange, peer, upgrade), log, clock);
+      if (!tls) throw new Error('Cannot listen: no certificate was given');
+      const listener = await listen(tls, target, (exchange, peer, upgrade) => handle(http, exchange, peer, upgrade), log, clock);
       listeners.add(listener);
       return {
         ...listener,

@@ -13,7 +13,7 @@ import {
   ServiceAccountTokens,
   streams,
 } from '#apiserver';
-import type { AdmissionOptions, ApiServer, ApiServerOptions, Authentication, Authorization } from '#apiserver';
+import type { AdmissionOptions, ApiServer, ApiServerOptions, Authentication, Authorization, TlsIdentity } from '#apiserver';
 import type { Context } from '#machinery/lifecycle';
 import type { Store } from '#store';
 import type { ApiServerSecurity } from './security.ts';
@@ -45,7 +45,16 @@ export interface StartedApiServer {
   server: ApiServer;
   /** Resolves when bootstrap objects are there and the authorizer knows them; before, only system:masters is let through. */
   ready: Promise<void>;
+  /** Shows another certificate and believes other authorities from now on. Throws where they do not fit; then nothing changes. */
+  renew(changed: Pick<ApiServerSecurity, 'serving' | 'clientCa' | 'frontProxy'>): void;
 }
+
+/** What a server shows and believes on its port. */
+const tlsIdentity = ({ serving, clientCa, frontProxy }: ApiServerSecurity): TlsIdentity => ({
+  cert: serving.certificate,
+  key: serving.key,
+  clientCA: `${clientCa ?? ''}${frontProxy?.ca ?? ''}`,
+});
 
 /** When it resolves, the API can be asked in process; listeners are opened by the caller. `server.close()` ends it. */
 export async function startApiServer(settings: ApiServerSettings, context: Context): Promise<StartedApiServer> {
@@ -69,8 +78,8 @@ export async function startApiServer(settings: ApiServerSettings, context: Conte
       serviceAccounts = new ServiceAccountTokens(dependencies, security.serviceAccounts);
       authentication = createAuthentication(dependencies, {
         ...security.authentication,
-        ...(clientCa !== undefined && { clientCa }),
-        ...(frontProxy && { frontProxy }),
+        ...(clientCa !== undefined && { clientCa: () => security.clientCa ?? '' }),
+        ...(frontProxy && { frontProxy: { ...frontProxy, ca: () => security.frontProxy?.ca ?? '' } }),
         serviceAccounts,
       });
       return authentication;
@@ -112,11 +121,7 @@ export async function startApiServer(settings: ApiServerSettings, context: Conte
       },
     ],
     ...(security.audit && { audit: security.audit }),
-    tls: {
-      cert: security.serving.certificate,
-      key: security.serving.key,
-      clientCA: `${clientCa ?? ''}${frontProxy?.ca ?? ''}`,
-    },
+    tls: tlsIdentity(security),
     bootstrap: {
       kubernetesService: { serviceCidrs, advertiseAddress: advertise.address, securePort: advertise.port },
       ...(clientCa !== undefined && { clientCa }),
@@ -130,5 +135,12 @@ export async function startApiServer(settings: ApiServerSettings, context: Conte
   });
   const ready = server.ready.then(() => authorization.ready);
   ready.catch(() => undefined);
-  return { server, ready };
+  return {
+    server,
+    ready,
+    renew(changed) {
+      server.renew(tlsIdentity({ ...security, ...changed }));
+      Object.assign(security, changed);
+    },
+  };
 }

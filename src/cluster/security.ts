@@ -10,10 +10,10 @@ import type { ClusterCertificates } from './certificates.ts';
 export interface ApiServerSecurity {
   /** PEM of the server's own certificate and key. */
   serving: { certificate: string; key: string };
-  /** PEM bundle of the authorities of client certificates. */
+  /** PEM bundle of the authorities of client certificates. This one, `serving` and the proxies' may be replaced while the server runs. */
   clientCa?: string;
   /** Those whose headers say on whose behalf they ask. */
-  frontProxy?: Required<NonNullable<AuthenticationOptions['frontProxy']>>;
+  frontProxy?: Required<Omit<NonNullable<AuthenticationOptions['frontProxy']>, 'ca'>> & { ca: string };
   serviceAccounts: ServiceAccountOptions;
   /** Where others find the keys that verify tokens. Default: this server. */
   keySetUri?: string;

@@ -135,6 +135,30 @@ test('certificates name users, and front proxies speak for others', async () => 
   await bed[Symbol.asyncDispose]();
 });
 
+test('authorities may be replaced: certificates of those before are no credential any more', async () => {
+  const { bed, serviceAccounts, clientCa } = setup();
+  const other = createCa('other', { clock: bed.clock });
+  let pem = clientCa.certificate;
+  const authentication = createAuthentication(bed, { clientCa: () => pem, serviceAccounts });
+  const der = (ca: typeof clientCa): Uint8Array => decodePem(issue({ ca, commonName: 'ann', clock: bed.clock }).certificate)[0]!.der;
+  const [first, second] = [der(clientCa), der(other)];
+  const ask = async (certificate: Uint8Array) => authentication.authenticate({ headers: {}, certificate });
+  assert.equal((await ask(first)).name, 'ann');
+  await assert.rejects(ask(second), refused);
+  pem = other.certificate;
+  await assert.rejects(ask(first), refused);
+  assert.equal((await ask(second)).name, 'ann');
+  await bed[Symbol.asyncDispose]();
+});
+
+test('anonymous requests may be for some paths only', async () => {
+  const { bed, serviceAccounts } = setup();
+  const authentication = createAuthentication(bed, { serviceAccounts, anonymous: { enabled: true, paths: ['/livez'] } });
+  assert.equal((await authentication.authenticate({ headers: {}, path: '/livez' })).name, 'system:anonymous');
+  await assert.rejects(async () => authentication.authenticate({ headers: {}, path: '/version' }), refused);
+  await bed[Symbol.asyncDispose]();
+});
+
 test('openIdDocuments() publishes the keys', () => {
   const { serviceAccounts } = setup();
   const [configuration, keys] = openIdDocuments(serviceAccounts, '10.0.0.1:6443');

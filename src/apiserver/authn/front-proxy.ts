@@ -1,11 +1,11 @@
-import { parseCertificates } from '#machinery/pki';
 import type { Clock } from '#machinery/clock';
 import type { Authenticator, Credentials } from '../contract.ts';
-import { chainVerifier } from './x509.ts';
+import { renewedVerifier } from './x509.ts';
+import type { Authorities } from './x509.ts';
 
 export interface FrontProxyOptions {
   /** PEM of the authority that proxies' certificates come from. */
-  ca: string;
+  ca: Authorities;
   /** Common names that may speak for others; none: all. */
   allowedNames?: readonly string[];
   usernameHeaders?: readonly string[];
@@ -37,7 +37,7 @@ function unescape(text: string): string {
 /** A proxy with a certificate of its own authority says in headers for whom it asks. upstream: request/headerrequest. */
 export function frontProxyAuthenticator(options: FrontProxyOptions, clock: Clock): Authenticator {
   const { usernameHeaders, uidHeaders, groupHeaders, extraHeaderPrefixes } = { ...frontProxyHeaders, ...options };
-  const verify = chainVerifier(parseCertificates(options.ca), clock);
+  const verify = renewedVerifier(options.ca, clock);
   const allowed = options.allowedNames ?? [];
   return ({ certificate, headers }) => {
     if (!certificate) return undefined;

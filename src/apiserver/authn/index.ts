@@ -12,6 +12,7 @@ import { staticTokens } from './static-tokens.ts';
 import { unionTokens } from './token.ts';
 import type { TokenAuthenticator } from './token.ts';
 import { x509Authenticator } from './x509.ts';
+import type { Authorities } from './x509.ts';
 
 export { frontProxyHeaders } from './front-proxy.ts';
 export type { FrontProxyOptions } from './front-proxy.ts';
@@ -28,7 +29,7 @@ export type { TokenAuthenticator, TokenUser } from './token.ts';
 
 export interface AuthenticationOptions {
   /** PEM bundle of the authorities of client certificates. */
-  clientCa?: string;
+  clientCa?: Authorities;
   serviceAccounts: ServiceAccountTokens;
   staticTokens?: ReadonlyMap<string, UserInfo>;
   frontProxy?: FrontProxyOptions;

@@ -40,9 +40,27 @@ export function chainVerifier(roots: readonly CertificateInfo[], clock: Clock): 
   };
 }
 
+/** PEM of authorities; a function where they may change. */
+export type Authorities = string | (() => string);
+
+/** The same for authorities that may change: what was believed by those of before is looked at anew. */
+export function renewedVerifier(authorities: Authorities, clock: Clock): (der: Uint8Array) => CertificateInfo | string {
+  if (typeof authorities === 'string') return chainVerifier(parseCertificates(authorities), clock);
+  let text = authorities();
+  let verify = chainVerifier(parseCertificates(text), clock);
+  return (der) => {
+    const now = authorities();
+    if (now !== text) {
+      verify = chainVerifier(parseCertificates(now), clock);
+      text = now;
+    }
+    return verify(der);
+  };
+}
+
 /** The user is the common name, the groups are the organizations. upstream: apiserver/pkg/authentication/request/x509. */
-export function x509Authenticator(clientCa: string, clock: Clock): Authenticator {
-  const verify = chainVerifier(parseCertificates(clientCa), clock);
+export function x509Authenticator(clientCa: Authorities, clock: Clock): Authenticator {
+  const verify = renewedVerifier(clientCa, clock);
   const users = new WeakMap<CertificateInfo, Known>();
   return ({ certificate }) => {
     if (!certificate) return undefined;

@@ -27,6 +27,8 @@ export type ListenTarget = { fd: number } | { host: string; port: number };
 export interface Listener {
   readonly port: number;
   readonly host: string;
+  /** New connections are met with these. Throws where they do not fit together; then nothing changes. */
+  renew(tls: TlsIdentity): void;
   /** Takes no new connections, lets requests finish for five seconds, then breaks what is left. */
   close(): Promise<void>;
 }
@@ -48,14 +50,17 @@ export async function listen(tls: TlsIdentity, target: ListenTarget, handler: Se
   const peers = new WeakMap<Socket, Peer>();
   const sockets = new Set<Socket>();
   const connections = new Set<Connection>();
+  const material = ({ cert, key, clientCA }: TlsIdentity): TlsOptions => ({
+    cert,
+    key,
+    ...(clientCA && { ca: clientCA }),
+    minVersion: 'TLSv1.2',
+  });
   const options: TlsOptions = {
-    cert: tls.cert,
-    key: tls.key,
-    ...(tls.clientCA && { ca: tls.clientCA }),
+    ...material(tls),
     requestCert: true,
     rejectUnauthorized: false,
     ALPNProtocols: ['h2', 'http/1.1'],
-    minVersion: 'TLSv1.2',
   };
   const http1 = createHttp1({ keepAliveTimeout: keepAlive, requestTimeout: 0, headersTimeout: 60_000 });
   const secure = createTls(options);
@@ -110,6 +115,7 @@ export async function listen(tls: TlsIdentity, target: ListenTarget, handler: Se
   return {
     port: address?.port ?? 0,
     host: address?.address ?? '',
+    renew: (next) => secure.setSecureContext(material(next)),
     async close() {
       const closed = new Promise<void>((done) => secure.close(() => done()));
       for (const connection of connections) connection.leave();

@@ -5,6 +5,8 @@ import { Disposables, running } from '#machinery/lifecycle';
 import { firstServiceAddress } from '#apiserver';
 import { etcdStore } from '#store';
 import { runComponent } from './component.ts';
+import { admissionSettings } from './kube-apiserver-admission.ts';
+import { followCertificates } from './kube-apiserver-certificates.ts';
 import { encryptedStore } from './kube-apiserver-encryption.ts';
 import { kubeApiserverFlags } from './kube-apiserver-flags.ts';
 import { securityOf } from './kube-apiserver-security.ts';
@@ -50,14 +52,18 @@ export const kubeApiserver = (parameters: string[]): Promise<number> =>
           const etcd = await etcdStore({ endpoints, clock, tls });
           held.add(() => etcd.close());
           const { store, extensions } = await encryptedStore(etcd, values, context, held);
-          const { server, ready } = await startApiServer(
+          const { server, ready, renew } = await startApiServer(
             {
               store,
               extensions,
               security,
               serviceCidrs,
               advertise: { address, port },
-              plugins: { enable: values['enable-admission-plugins'], disable: values['disable-admission-plugins'] },
+              plugins: {
+                enable: values['enable-admission-plugins'],
+                disable: values['disable-admission-plugins'],
+                ...admissionSettings(values['admission-control-config-file']),
+              },
               allowPrivileged: values['allow-privileged'],
               inFlight: { reading: limit(values['max-requests-inflight']), writing: limit(values['max-mutating-requests-inflight']) },
               priorityAndFairness: values['enable-priority-and-fairness'],
@@ -67,6 +73,7 @@ export const kubeApiserver = (parameters: string[]): Promise<number> =>
           );
           held.add(() => server.close());
           await server.listen({ host: bind, port });
+          followCertificates(values, security, renew, context, held);
           log.info('Serving securely', { address: bind, port });
           await ready;
         } catch (error) {
