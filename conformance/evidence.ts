@@ -34,9 +34,10 @@ export interface Witness {
 }
 
 /** Follows the cluster's Events from now on: the suite removes its namespaces, and their Events go with them. */
-export function witness(target: Target): Witness {
+export function witness(target: Target, out: string): Witness {
   const events: Seen[] = [];
   const flows = new Map<string, FlowRecord>();
+  // kubectl makes tabs into columns.
   const [command, parameters] = kubectl(
     target,
     'get',
@@ -44,13 +45,16 @@ export function witness(target: Target): Witness {
     '--all-namespaces',
     '--watch',
     '-o',
-    `jsonpath={.metadata.namespace}{"\\t"}{.lastTimestamp}{.eventTime}{"\\t"}{.type} {.reason} {.involvedObject.kind}/{.involvedObject.name}: {.message}{"\\n"}`,
+    `jsonpath={.metadata.namespace}|{.lastTimestamp}{.eventTime}|{.type} {.reason} {.involvedObject.kind}/{.involvedObject.name}: {.message}{"\\n"}`,
   );
-  const child = spawn(command, parameters, { stdio: ['ignore', 'pipe', 'ignore'] });
-  child.on('error', () => undefined);
+  const child = spawn(command, parameters, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const kept = createWriteStream(join(out, 'events.log'));
+  child.stderr.on('data', (data: Buffer) => void kept.write(data));
+  child.on('error', (error) => void kept.write(`${error.message}\n`));
   createInterface({ input: child.stdout }).on('line', (line) => {
-    const [namespace = '', at = '', text = ''] = line.split('\t');
-    events.push({ namespace, at, text });
+    const [, namespace = '', at = '', text = ''] = /^([^|]*)\|([^|]*)\|(.*)$/.exec(line) ?? [];
+    events.push({ namespace, at: at.replace('null', ''), text });
+    kept.write(`${line}\n`);
   });
   let looking: Promise<void> = Promise.resolve();
   const look = (): void => {
@@ -87,7 +91,10 @@ export function witness(target: Target): Witness {
       for (const one of cases) writeFileSync(join(one.folder, 'README.md'), summary(one));
       return new Map(cases.map(({ failure, folder }) => [failure, folder]));
     },
-    stop: () => void child.kill(),
+    stop() {
+      child.kill();
+      kept.end();
+    },
   };
 }
 

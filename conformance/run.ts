@@ -30,7 +30,7 @@ async function run(options: Options): Promise<boolean> {
   let testing = 0;
   try {
     pid = target.pid?.();
-    const watching = witness(target);
+    const watching = witness(target, out);
     try {
       for (let round = 1; round <= options.repeat; round++)
         for (const [index, part] of parts.entries()) {
