@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { connect } from 'node:net';
 import { sleep } from '#machinery/clock';
 import type { Clock } from '#machinery/clock';
+import { pathWithShim } from './shim.ts';
 
 export interface ContainerdOptions {
   clock: Clock;
@@ -93,7 +94,11 @@ export async function startContainerd(options: ContainerdOptions): Promise<{ soc
   writeFileSync(config, configuration(options));
   rmSync(socket, { force: true });
   const log = openSync(options.logPath, 'a');
-  const child = spawn(options.binary ?? 'containerd', ['--config', config], { detached: true, stdio: ['ignore', log, log] });
+  const child = spawn(options.binary ?? 'containerd', ['--config', config], {
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: { ...process.env, PATH: pathWithShim(join(options.root, 'programs'), process.env['PATH'] ?? '') },
+  });
   closeSync(log);
   const ended = new Promise<never>((_, reject) => {
     child.once('error', (error) => reject(new Error(`Cannot start containerd: ${error.message}`, { cause: error })));
