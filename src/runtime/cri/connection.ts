@@ -4,7 +4,7 @@ import table from '../../api/facts/cri.json' with { type: 'json' };
 import { messageCodec } from '#machinery/codec';
 import type { MessageTable } from '#machinery/codec';
 import { RuntimeError } from '../contract.ts';
-import { containerdEvents } from './containerd-events.ts';
+import { AskedEnds, containerdEvents } from './containerd-events.ts';
 import type { ImageService, RuntimeErrorCode, RuntimeService } from '../contract.ts';
 
 interface Method {
@@ -90,7 +90,8 @@ export async function connectCri(socketPath: string): Promise<CriConnection> {
       ]),
     );
 
-  const runtime = service('RuntimeService') as RuntimeService;
+  const asked = new AskedEnds();
+  const runtime = asked.watch(service('RuntimeService') as RuntimeService);
   return {
     runtime: {
       ...runtime,
@@ -99,7 +100,7 @@ export async function connectCri(socketPath: string): Promise<CriConnection> {
           yield* runtime.getContainerEvents(request, options);
         } catch (error) {
           if (!(error instanceof RuntimeError) || error.code !== 'unimplemented') throw error;
-          yield* containerdEvents(client, runtime, options?.signal);
+          yield* containerdEvents(client, runtime, asked, options?.signal);
         }
       },
     },

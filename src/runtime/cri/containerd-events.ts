@@ -1,6 +1,6 @@
 /**
  * CRI's container events for containerd before 1.7, which has none: the ends of tasks from containerd's own event service
- * (containerd/api/services/events), answered with what CRI says of the container then. Ends only: whatever else happens is the kubelet's own doing.
+ * (containerd/api/services/events), answered with what CRI says of the container then. Ends only, and of those the ones that were not asked for: whatever else happens is the kubelet's own doing.
  */
 import type { Client as GrpcClient } from '@grpc/grpc-js';
 import { messageCodec } from '#machinery/codec';
@@ -54,10 +54,47 @@ async function ended(runtime: RuntimeService, id: string, signal: AbortSignal | 
   }
 }
 
+/**
+ * Ends that were asked for through this connection. Who asks looks at what came of it anyway, so nobody need be told: a pod's end
+ * would cost three questions for each container and sandbox of it, and its own look be repeated because of them.
+ */
+export class AskedEnds {
+  /** Oldest first. What had ended before it was asked to has no end to come, so old ones are forgotten. */
+  readonly #ids = new Set<string>();
+  readonly #most = 1000;
+
+  /** The service, with its stops noted. A stop that failed leaves the end, if it comes, to be told. */
+  watch(runtime: RuntimeService): RuntimeService {
+    const noted = async <Answer>(id: string | undefined, stop: () => Promise<Answer>): Promise<Answer> => {
+      if (id === undefined) return stop();
+      this.#ids.delete(id);
+      this.#ids.add(id);
+      if (this.#ids.size > this.#most) this.#ids.delete(this.#ids.values().next().value!);
+      try {
+        return await stop();
+      } catch (error) {
+        this.#ids.delete(id);
+        throw error;
+      }
+    };
+    return {
+      ...runtime,
+      stopContainer: (request, options) => noted(request.containerId, () => runtime.stopContainer(request, options)),
+      stopPodSandbox: (request, options) => noted(request.podSandboxId, () => runtime.stopPodSandbox(request, options)),
+    };
+  }
+
+  /** Whether this end was asked for; each is asked about once. */
+  take(id: string): boolean {
+    return this.#ids.delete(id);
+  }
+}
+
 /** Containers' ends as CRI events, until the signal aborts. Throws a RuntimeError 'unimplemented' where there is no containerd. */
 export async function* containerdEvents(
   client: GrpcClient,
   runtime: RuntimeService,
+  asked: AskedEnds,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ContainerEventResponse> {
   const call = client.makeServerStreamRequest(
@@ -80,7 +117,7 @@ export async function* containerdEvents(
     if (!event?.value) return;
     const exit = codec.decode('TaskExit', event.value) as { containerId?: string; id?: string };
     // Commands run in a container end too, under an id of their own.
-    if (!exit.containerId || (exit.id && exit.id !== exit.containerId)) return;
+    if (!exit.containerId || (exit.id && exit.id !== exit.containerId) || asked.take(exit.containerId)) return;
     ended(runtime, exit.containerId, signal).then(
       (answer) => {
         if (answer) ready.push(answer);
