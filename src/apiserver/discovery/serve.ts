@@ -1,6 +1,7 @@
 /** Serves the discovery documents; each is encoded once per state of the resource table. */
 import { createHash } from 'node:crypto';
-import { endCompressed, notFoundPath } from '../http/handle.ts';
+import { endCompressed } from '../http/handle.ts';
+import { notFoundPath } from '../http/request-info.ts';
 import type { PathRequest, PathTable } from '../http/paths.ts';
 import type { ResourceTable } from '../registry/table.ts';
 import { aggregated, apiGroup, apiGroupList, apiResourceList, apiVersions, groupsOf } from './documents.ts';

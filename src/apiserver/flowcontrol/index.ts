@@ -6,7 +6,7 @@
  */
 import { FlowSchema, PriorityLevelConfiguration } from '#api';
 import type { ServerDependencies } from '../contract.ts';
-import { notFoundPath } from '../http/handle.ts';
+import { notFoundPath } from '../http/request-info.ts';
 import type { PathTable } from '../http/paths.ts';
 import { dumpLevels, dumpQueues, dumpRequests } from './debug.ts';
 import { FlowControl } from './flow-control.ts';

@@ -12,6 +12,7 @@ import type { RequestContext } from '../registry/contract.ts';
 import { StructureError, conform } from '../registry/structure.ts';
 import type { RequestBody } from './contract.ts';
 import { duplicateFields, inTextOrder } from './duplicate-fields.ts';
+import { tooDeep } from './nesting.ts';
 import { inputFormat } from './media-types.ts';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
@@ -50,6 +51,8 @@ export class SyntaxProblem extends Error {
   }
 }
 
+export const notYaml = 'error converting YAML to JSON: ';
+
 const parseError = (text: string): string => `couldn't get version/kind; json parse error: ${jsonSyntaxError(text) ?? ''}`;
 
 /** The body's value, for a kind that refuses what is no JSON in its own name. */
@@ -58,8 +61,11 @@ export async function parseFor(kind: Kind, body: RequestBody | undefined, valida
     return await parseBody(body, validation);
   } catch (error) {
     if (!(error instanceof SyntaxProblem)) throw error;
-    const text = error.message.startsWith('error converting') ? error.message : `json parse error: ${error.message}`;
-    throw badRequest(unrecognized(kind, `couldn't get version/kind; ${text}`, body?.bytes));
+    // YAML becomes JSON before it is looked at.
+    const text = error.message.startsWith(notYaml)
+      ? error.message.slice(notYaml.length)
+      : `couldn't get version/kind; json parse error: ${error.message}`;
+    throw badRequest(unrecognized(kind, text, body?.bytes));
   }
 }
 
@@ -165,6 +171,8 @@ function summary(bytes: Uint8Array | undefined): string {
 export function parseJson(bytes: Uint8Array, strict: boolean): Decoded {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   if (text === '') return { value: undefined, issues: [] };
+  const deep = tooDeep(bytes);
+  if (deep) throw new SyntaxProblem(`invalid character '${deep}' exceeded max depth`);
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -48,6 +48,8 @@ export async function dispatch(handlers: Handlers, request: ApiRequest): Promise
   if (entry?.served.deprecation) request.context.warn(entry.served.deprecation);
   const fact = entry?.served.fact ?? resourceFact(info.group, info.version, info.resource);
   if (!fact) throw unknownPath(request);
+  // A namespace is a part of the route, or it is not.
+  if (info.namespace && !fact.namespaced && info.resource !== 'namespaces') throw unknownPath(request);
   if (!info.subresource) {
     const endpoint = handlers.table.endpoint(info.group, info.version, info.resource, '');
     if (endpoint) return atEndpoint(handlers, request, fact, '');

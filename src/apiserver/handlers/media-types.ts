@@ -1,8 +1,9 @@
 /** Which media types bodies may have, one line a format. upstream: apimachinery/pkg/runtime/serializer/codec_factory.go. */
 import { decodeProtobuf } from '#machinery/codec';
 import { badRequest, unsupportedMediaType } from '#machinery/status';
-import { SyntaxProblem, parseJson } from './decode.ts';
+import { SyntaxProblem, notYaml, parseJson } from './decode.ts';
 import type { Decoded } from './decode.ts';
+import { tooDeep } from './nesting.ts';
 
 export interface InputFormat {
   parse(bytes: Uint8Array, strict: boolean): Decoded | Promise<Decoded>;
@@ -13,13 +14,14 @@ export const protobufType = 'application/vnd.kubernetes.protobuf';
 async function parseYaml(bytes: Uint8Array, strict: boolean): Promise<Decoded> {
   const plain = asJson(bytes);
   if (plain) return plain;
+  if (tooDeep(bytes)) throw notConverted(exceeded);
   const { parseDocument } = await import('yaml');
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   const document = parseDocument(text, { version: '1.1', uniqueKeys: false, merge: true });
   const [error] = document.errors;
   if (error)
-    throw new SyntaxProblem(
-      `error converting YAML to JSON: yaml: line ${error.linePos?.[0].line ?? 1}: ${error.message.split(' at line')[0]}`,
+    throw notConverted(
+      error.message.includes('call stack') ? exceeded : `line ${error.linePos?.[0].line ?? 1}: ${error.message.split(' at line')[0]}`,
     );
   const issues: string[] = [];
   if (strict) {
@@ -28,8 +30,17 @@ async function parseYaml(bytes: Uint8Array, strict: boolean): Promise<Decoded> {
       if (found.code === 'DUPLICATE_KEY')
         issues.push(`line ${found.linePos?.[0].line ?? 0}: key ${keyAt(text, found.pos[0])} already set in map`);
   }
-  return { value: document.toJS(), issues };
+  try {
+    return { value: document.toJS(), issues };
+  } catch (failure) {
+    // Aliases that multiply.
+    if (failure instanceof ReferenceError) throw notConverted('document contains excessive aliasing');
+    throw failure;
+  }
 }
+
+const exceeded = 'exceeded max depth of 10000';
+const notConverted = (complaint: string): SyntaxProblem => new SyntaxProblem(`${notYaml}yaml: ${complaint}`);
 
 /** Most configurations that come as YAML are JSON, which is read much faster; what has fields twice is left to YAML's own complaints. */
 function asJson(bytes: Uint8Array): Decoded | undefined {

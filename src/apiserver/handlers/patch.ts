@@ -38,7 +38,8 @@ async function patchOf(request: ApiRequest, kind: PatchKind): Promise<Decoded> {
     const mediaType = kind === 'apply' ? 'application/yaml' : 'application/json';
     decoded = await parseBody(body?.bytes ? { mediaType, bytes: body.bytes } : body, fieldValidationOf(request.context));
   } catch (error) {
-    if (error instanceof SyntaxProblem) throw badRequest(`error decoding ${kind === 'apply' ? 'YAML' : 'patch'}: ${error.message}`);
+    if (error instanceof SyntaxProblem)
+      throw badRequest(kind === 'strategic' ? error.message : `error decoding ${kind === 'apply' ? 'YAML' : 'patch'}: ${error.message}`);
     throw error;
   }
   request.context.audit?.requestObject(decoded.value, true);

@@ -63,7 +63,7 @@ export class Http2Exchange extends BaseExchange implements Exchange {
   }
 
   get body(): Readable {
-    return (this.#body ??= readableOf(this.#stream));
+    return (this.#body ??= heard(readableOf(this.#stream)));
   }
 
   collect(limit: number): Promise<Uint8Array | undefined> {
@@ -98,7 +98,7 @@ export class Http2Exchange extends BaseExchange implements Exchange {
   respond(status: number, headers: Headers): Writable {
     this.once();
     this.#stream.respond(status, withoutHopHeaders(headers));
-    return (this.#out ??= writableOf(this.#stream));
+    return (this.#out ??= heard(writableOf(this.#stream)));
   }
 
   end(status: number, headers: Headers, body?: string | Uint8Array): void {
@@ -116,6 +116,12 @@ export class Http2Exchange extends BaseExchange implements Exchange {
   abort(): void {
     this.#stream.reset(errorCode.internalError);
   }
+}
+
+/** A client that goes is told by the exchange as well; an error without a listener would be thrown. */
+function heard<T extends Readable | Writable>(stream: T): T {
+  stream.on('error', () => undefined);
+  return stream;
 }
 
 function readableOf(stream: Stream): Readable {

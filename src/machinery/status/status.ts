@@ -102,7 +102,7 @@ export const methodNotSupported = (resource: Qualified, verb: string): StatusErr
   failure(405, 'MethodNotAllowed', `${verb} is not supported on resources of kind "${qualified(resource)}"`, about(resource, ''));
 export const notAcceptable = (message: string): StatusError => failure(406, 'NotAcceptable', message);
 export const unsupportedMediaType = (message: string): StatusError => failure(415, 'UnsupportedMediaType', message);
-export const tooLarge = (message: string): StatusError => failure(413, 'RequestEntityTooLarge', message);
+export const tooLarge = (message: string): StatusError => failure(413, 'RequestEntityTooLarge', `Request entity too large: ${message}`);
 export const tooManyRequests = (message: string, retryAfterSeconds: number): StatusError =>
   failure(429, 'TooManyRequests', message, { retryAfterSeconds });
 export const timeout = (message: string, retryAfterSeconds = 0): StatusError =>

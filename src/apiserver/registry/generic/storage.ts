@@ -10,7 +10,7 @@ import type { Clock, Random } from '#machinery/clock';
 import { timestamp } from '#machinery/clock';
 import { equal } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
-import { nameIsPathSegment, validateObjectMeta, validateObjectMetaUpdate } from '#machinery/names';
+import { isValidPathSegmentName, nameIsPathSegment, validateObjectMeta, validateObjectMetaUpdate } from '#machinery/names';
 import {
   alreadyExists,
   badRequest,
@@ -56,6 +56,8 @@ export interface StorageParts {
   converter?: Converter;
 }
 
+/** What could lead out of its place in a path. */
+const trick = /^\.{1,2}$|[/%]/;
 const nameAttempts = 8;
 const maxGeneratedName = 63;
 const generatedSuffix = 5;
@@ -90,6 +92,8 @@ export class GenericStorage implements ResourceStorage {
 
   key(namespace: string, name: string): string {
     const { storagePrefix, fact } = this.served;
+    // upstream: registry/generic/registry/store.go NamespaceKeyFunc, NoNamespaceKeyFunc.
+    if (trick.test(name)) throw badRequest(`Name parameter invalid: ${JSON.stringify(name)}: ${isValidPathSegmentName(name).join(';')}`);
     if (fact.namespaced) {
       if (!namespace) throw badRequest('Namespace parameter required.');
       return `${storagePrefix}${namespace}/${name}`;

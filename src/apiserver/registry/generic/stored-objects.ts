@@ -74,8 +74,8 @@ export class StoredObjects {
       return await this.#parts.store.txn(request);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      if (error.code === 'too-large')
-        throw failure(413, 'RequestEntityTooLarge', `Request entity too large: ${error.message}`, undefined, error);
+      // upstream: an error of etcd's client goes to the client as it is.
+      if (error.code === 'too-large') throw failure(500, '', error.message, undefined, error);
       if (error.code === 'no-space' || error.code === 'closed' || error.code === 'unavailable')
         throw failure(503, 'ServiceUnavailable', error.message, undefined, error);
       throw error;
