@@ -221,11 +221,31 @@ test('in a turn of the loop that has gone on for long requests queue, the exempt
   flow.configuration.digest(bootstrap(PriorityLevelConfiguration), bootstrap(FlowSchema));
   const enter = (who: UserInfo): unknown => flow.enter(arrival(who, request('get pods ns/a')));
   assert.ok(!(enter(user('ann')) instanceof Promise));
-  spent = 6;
+  spent = 12;
   const waits = enter(user('ann'));
   assert.ok(waits instanceof Promise);
   assert.ok(!(enter(user('root', 'system:masters')) instanceof Promise));
   assert.ok(await waits, 'the next turn lets it in');
+  flow.stop();
+});
+
+test('of what waits for time, flows get equal parts however much each wants', async () => {
+  let spent = 0;
+  const flow = new FlowControl({ clock: { ...virtualClock(0), monotonic: () => spent }, seats: 600, stats: () => undefined });
+  flow.configuration.digest(bootstrap(PriorityLevelConfiguration), bootstrap(FlowSchema));
+  const order: string[] = [];
+  const enter = (name: string): Promise<void> =>
+    Promise.resolve(flow.enter(arrival(user(name), request('get pods ns/a')))).then((ticket) => {
+      order.push(name);
+      ticket?.done();
+    });
+  await enter('flood');
+  spent = 12;
+  const all = [...Array.from({ length: 300 }, () => enter('flood')), enter('calm')];
+  spent = 13;
+  await Promise.all(all);
+  // The flood has six queues, the calm one the best of its own.
+  assert.ok(order.indexOf('calm') <= 8, `begun as number ${order.indexOf('calm')}`);
   flow.stop();
 });
 

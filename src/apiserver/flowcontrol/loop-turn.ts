@@ -1,7 +1,7 @@
 import type { Clock } from '#machinery/clock';
 
 /** Milliseconds of one turn of the event loop that may be spent before requests have to queue. */
-const allowance = 5;
+const allowance = 10;
 
 /**
  * Tells whether this turn of the event loop has been going on for too long. One thread answers everybody: requests that are answered

@@ -2,8 +2,9 @@
  * The queues of one priority level: fair queuing among flows, by the seats and the time they take.
  * upstream: apiserver/pkg/util/flowcontrol/fairqueuing/queueset.
  *
- * Words. *R* is virtual time: it advances by the seat-seconds that each busy queue is allotted. A queue's *next R* is when its next request
- * would be begun if all busy queues were served at once; the request that would then be finished first is begun first.
+ * Words. *R* is virtual time. A queue's *next R* is when its next request would begin if all busy queues were served at once; the request
+ * that would then be finished first is begun first. Upstream's R runs with the clock, as fast as seats can be used. Here one thread serves,
+ * and what it can do in a second nobody knows: R is where the request stood that was begun last (start-time fair queuing).
  * Example: two busy queues, one with a list of 10 seats at its head, one with gets of 1 seat; both have the same next R. Ten gets are
  * begun before the list, since each moves its queue's next R by a tenth of what the list would.
  */
@@ -55,9 +56,6 @@ export class QueueSet {
   #robin = 0;
   #enqueued = 0;
   #r = 0;
-  #synced: number;
-  /** Queues in which something waits or is worked on. */
-  #active = 0;
   #seatsWaiting = 0;
   waiting = 0;
   executing = 0;
@@ -72,7 +70,6 @@ export class QueueSet {
   constructor(clock: Clock, demand: Demand) {
     this.#clock = clock;
     this.#demand = demand;
-    this.#synced = clock.monotonic();
   }
 
   get queuing(): Queuing | undefined {
@@ -110,7 +107,6 @@ export class QueueSet {
   /** `hand`: the queues that are the flow's; `late`: nothing may begin in this turn of the loop. */
   start(request: FlowRequest, hand: readonly number[], late: boolean): Outcome {
     const now = request.arrived;
-    this.#sync(now);
     request.arrivalR = this.#r;
     const queue = this.#queuing ? this.#choose(hand) : this.#overflow;
     if (this.#refuses(queue, request)) {
@@ -118,10 +114,7 @@ export class QueueSet {
       return 'reject';
     }
     request.queue = queue;
-    if (queue.waiting.size === 0 && queue.executing.size === 0) {
-      queue.nextR = this.#r;
-      this.#active++;
-    }
+    if (queue.waiting.size === 0 && queue.executing.size === 0) queue.nextR = this.#r;
     if (!late && this.waiting === 0 && this.#fits(request)) {
       this.#begin(request, queue, now);
       return 'execute';
@@ -139,7 +132,6 @@ export class QueueSet {
   dispatch(): boolean {
     if (this.waiting === 0) return false;
     const now = this.#clock.monotonic();
-    this.#sync(now);
     const queue = this.#next();
     const request = queue && first(queue.waiting);
     if (!queue || !request || !this.#fits(request)) return false;
@@ -160,9 +152,7 @@ export class QueueSet {
     const { queue } = request;
     if (!queue?.waiting.has(request)) return false;
     const now = this.#clock.monotonic();
-    this.#sync(now);
     this.#leaveQueue(request, queue);
-    if (queue.executing.size === 0 && queue.waiting.size === 0) this.#active--;
     this.rejected++;
     if (why === 'timed-out') this.timedOut++;
     this.cancelled++;
@@ -173,11 +163,9 @@ export class QueueSet {
 
   finish(request: FlowRequest): void {
     const now = this.#clock.monotonic();
-    this.#sync(now);
     const queue = request.queue!;
     this.executing--;
     queue.executing.delete(request);
-    if (queue.executing.size === 0 && queue.waiting.size === 0) this.#active--;
     // It was begun as if it lasted as long as expected.
     queue.nextR -= request.work.seats * (expected - (now - request.started) / 1000);
     this.#bound(queue);
@@ -186,7 +174,6 @@ export class QueueSet {
   }
 
   #release(request: FlowRequest, queue: Queue, now = this.#clock.monotonic()): void {
-    this.#sync(now);
     this.seatsInUse -= request.seats;
     queue.seatsInUse -= request.seats;
     this.#noteDemand(now);
@@ -201,6 +188,7 @@ export class QueueSet {
     this.seatsInUse += request.seats;
     queue.executing.add(request);
     queue.seatsInUse += request.seats;
+    if (queue.nextR > this.#r) this.#r = queue.nextR;
     queue.nextR += workOf(request);
     this.#bound(queue);
     this.#noteDemand(now);
@@ -257,12 +245,6 @@ export class QueueSet {
   #bound(queue: Queue): void {
     const oldest = first(queue.waiting);
     if (oldest && queue.nextR < oldest.arrivalR) queue.nextR = oldest.arrivalR;
-  }
-
-  #sync(now: number): void {
-    const seconds = (now - this.#synced) / 1000;
-    this.#synced = now;
-    if (this.#active > 0 && seconds > 0) this.#r += (Math.min(this.seatsInUse + this.#seatsWaiting, this.#limit) / this.#active) * seconds;
   }
 
   #noteDemand(now: number): void {
