@@ -56,7 +56,8 @@ export function escalationHooks(authorization: () => Authorization): HooksFactor
     const roles = kind === 'ClusterRole' ? 'clusterroles' : kind === 'Role' ? 'roles' : '';
     if (roles && (await may(user, 'bind', roles, info.namespace, roleName))) return;
     const rules = authorization().rbac.rulesOf(binding.roleRef, info.namespace);
-    if (typeof rules === 'string') throw notFound({ group, resource: kind.toLowerCase() }, roleName);
+    // Named as the resource that was asked for, as upstream's answer has it.
+    if (typeof rules === 'string') throw notFound({ group, resource }, roleName);
     const missing = lacks(user, info.namespace, rules);
     if (missing.length > 0) throw forbidden({ group, resource }, binding.metadata?.name ?? '', escalationText(user, missing));
   };
