@@ -25,7 +25,7 @@ import type { RequestContext } from '../registry/contract.ts';
 import { readBody } from './body.ts';
 import { encodeAnswer, encodeObject } from './encode.ts';
 import { gzipFrom, sendList } from './list-body.ts';
-import { negotiate } from './negotiation.ts';
+import { negotiate, wantsPretty } from './negotiation.ts';
 import type { Accepted } from './negotiation.ts';
 import type { PathTable } from './paths.ts';
 import { isLongRunning, notFoundPath, parseRequest } from './request-info.ts';
@@ -153,8 +153,7 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     if (upgrade) throw badRequest('Upgrade request is not supported here');
     const builtIn = resourceFact(info.group, info.version, info.resource) !== undefined;
     const accepted = negotiate(exchange.headers['accept'] as string | undefined, hasShapes(server.handlers, info), builtIn);
-    const pretty = query.get('pretty');
-    const form: Accepted = pretty !== null && pretty !== 'false' && pretty !== '0' ? { ...accepted, pretty: true } : accepted;
+    const form: Accepted = wantsPretty(query, userAgentOf(exchange)) ? { ...accepted, pretty: true } : accepted;
     const body = needsBody(info, exchange) ? await bodyOf(exchange) : undefined;
     const answer = await serveTimed(server, patience, dispatch(server.handlers, { context, body }));
     if (warnings.length > 0) headers['warning'] = warningHeaders(warnings);
@@ -174,7 +173,7 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     code = status.code ?? 500;
     failure = status;
     if (warnings.length > 0) headers['warning'] = warningHeaders(warnings);
-    await fail(exchange, upgrade, status, headers);
+    await fail(exchange, upgrade, status, headers, wantsPretty(query, userAgentOf(exchange)));
   } finally {
     ticket?.done();
     left?.();
@@ -280,6 +279,7 @@ async function fail(
   upgrade: Upgrade | undefined,
   status: Status,
   headers: Record<string, string | string[]>,
+  pretty: boolean,
 ): Promise<void> {
   const code = status.code ?? 500;
   const retry = status.details?.retryAfterSeconds;
@@ -294,7 +294,7 @@ async function fail(
   } catch {
     // A client that accepts nothing we have is told so in JSON.
   }
-  const bytes = await encodeObject(status, { ...form, pretty: false });
+  const bytes = await encodeObject(status, { ...form, pretty });
   if (upgrade && !upgrade.socket.destroyed) {
     exchange.end(code, { ...all, connection: 'close' }, bytes);
     return;

@@ -96,3 +96,12 @@ export function negotiate(header: string | undefined, shaped: boolean, binary: b
     throw failure(406, 'NotAcceptable', `406: Not Acceptable\n\nAvailable representations: ${acceptedTypes()}`, {});
   throw notAcceptable(`only the following media types are accepted: ${acceptedTypes()}`);
 }
+
+const forPeople = /^(?:curl|Wget|Mozilla\/5\.0)/;
+const untrue = new Set(['false', '0', 'f', 'F', 'False', 'FALSE']);
+
+/** Who asks for it, and programs that people look through. upstream: handlers/negotiation isPrettyPrint. */
+export function wantsPretty(query: URLSearchParams, userAgent: string): boolean {
+  const asked = query.get('pretty');
+  return asked ? !untrue.has(asked) : forPeople.test(userAgent);
+}
