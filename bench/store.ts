@@ -1,22 +1,24 @@
 /**
- * Stores side by side: node bench/store.ts [objects]. A real etcd is measured where there is one (ETCD, or the conformance cache).
- * etcd and the facade are reached as our API server would reach them, over gRPC from this process: their figures hold the client's work
- * on the same cores. Every put of the durable stores is on the disk when it counts.
+ * `npm run bench -- store`: etcd's API in front of our store beside etcd itself, each in a process of its own, durable, on one disk; and
+ * our store in this process beside the same etcd. One client program for both: store/grpc-client.ts.
  */
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '../src/machinery/clock/mod.ts';
-import { etcdServer, etcdStore, lmdbStore, memoryStore } from '../src/store/mod.ts';
-import type { Store } from '../src/store/mod.ts';
+import { lmdbStore } from '../src/store/mod.ts';
+import { measure, processorSeconds, residentMegabytes } from './frame.ts';
+import type { Bench, Side } from './frame.ts';
+import { grpcClient } from './store/grpc-client.ts';
+import type { StoreClient } from './store/grpc-client.ts';
 
-const objects = Number(process.argv[2] ?? 10_000);
-const clock = systemClock;
-const value = Buffer.from(JSON.stringify({ kind: 'ConfigMap', data: { text: 'x'.repeat(1000) } }));
-const directory = mkdtempSync(join(tmpdir(), 'coxswain-bench-'));
 const binary = process.env['ETCD'] ?? join(homedir(), '.cache/coxswain-conformance/bin/etcd');
+const value = Buffer.from(JSON.stringify({ kind: 'ConfigMap', data: { text: 'x'.repeat(1000) } }));
+const keyOf = (index: number): string => `/registry/configmaps/ns-${index % 50}/name-${index}`;
 
 const freePort = (): Promise<number> =>
   new Promise((resolve) => {
@@ -26,8 +28,56 @@ const freePort = (): Promise<number> =>
     });
   });
 
-async function startEtcd(): Promise<{ store: Store; stop(): Promise<void> }> {
-  const [endpoint, peer] = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
+/** Milliseconds for `total` runs by `clients` at once. */
+async function timed(total: number, clients: number, run: (index: number) => Promise<unknown>): Promise<number> {
+  let next = 0;
+  const begin = performance.now();
+  const client = async (): Promise<void> => {
+    for (let index = next++; index < total; index = next++) await run(index);
+  };
+  await Promise.all(Array.from({ length: clients }, client));
+  return performance.now() - begin;
+}
+
+interface Served extends AsyncDisposable {
+  child: ChildProcess;
+  client: StoreClient;
+}
+
+async function serve(command: string, parameters: string[], port: number): Promise<Served> {
+  const child = spawn(command, parameters, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  for (let tries = 0; ; tries++)
+    try {
+      const client = await grpcClient(port);
+      await client.get('/ready');
+      return {
+        child,
+        client,
+        async [Symbol.asyncDispose]() {
+          client.close();
+          child.kill('SIGTERM');
+          await ended;
+        },
+      };
+    } catch (error) {
+      if (tries > 100 || child.exitCode !== null) throw error;
+      await wait(100);
+    }
+}
+
+async function facade(directory: string): Promise<Served> {
+  const port = await freePort();
+  return serve(
+    process.execPath,
+    ['--no-warnings', join(import.meta.dirname, 'store/facade.ts'), join(directory, 'lmdb'), `127.0.0.1:${port}`],
+    port,
+  );
+}
+
+async function etcd(directory: string): Promise<Served> {
+  const [port, peerPort] = [await freePort(), await freePort()];
+  const [endpoint, peer] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${peerPort}`];
   const flags = {
     'data-dir': join(directory, 'etcd'),
     'listen-client-urls': endpoint,
@@ -37,114 +87,112 @@ async function startEtcd(): Promise<{ store: Store; stop(): Promise<void> }> {
     'initial-cluster': `default=${peer}`,
     'log-level': 'fatal',
   };
-  const child = spawn(
+  return serve(
     binary,
     Object.entries(flags).map(([name, text]) => `--${name}=${text}`),
-    { stdio: 'inherit' },
+    port,
   );
-  const store = await etcdStore({ endpoints: [endpoint], clock });
-  for (;;) {
-    try {
-      await store.revision();
-      break;
-    } catch (error) {
-      if (child.exitCode !== null) throw error;
-      await new Promise((resolve) => void clock.setTimeout(() => resolve(undefined), 100));
-    }
-  }
-  return {
-    store,
-    async stop() {
-      await store.close();
-      child.kill('SIGKILL');
-      await new Promise((resolve) => child.once('close', resolve));
-    },
-  };
 }
 
-const put = (store: Store, key: string, modRevision?: number) =>
-  store.txn({
-    compare: modRevision === undefined ? [] : [{ key, target: 'mod', result: 'equal', operand: modRevision }],
-    success: [{ type: 'put', key, value }],
-    failure: [],
-  });
-
-/** Milliseconds for `total` runs by `clients` at once. */
-async function timed(total: number, clients: number, run: (index: number) => Promise<unknown>): Promise<number> {
-  let next = 0;
-  const begin = clock.monotonic();
-  const client = async (): Promise<void> => {
-    for (let index = next++; index < total; index = next++) await run(index);
+/** A round's figures; `processor` answers the server's CPU seconds so far. */
+async function round(client: StoreClient, objects: number, processor?: () => number): Promise<Record<string, number>> {
+  const rate = (count: number, milliseconds: number): number => (count * 1000) / milliseconds;
+  const figures: Record<string, number> = {};
+  const counted = async (name: string, count: number, run: () => Promise<number>): Promise<void> => {
+    const before = processor?.() ?? 0;
+    figures[name] = rate(count, await run());
+    if (processor) figures[`${name} CPU`] = ((processor() - before) * 1e6) / count;
   };
-  await Promise.all(Array.from({ length: clients }, client));
-  return clock.monotonic() - begin;
-}
-
-async function measure(store: Store): Promise<Record<string, string>> {
-  const rate = (count: number, milliseconds: number): string => Math.round((count * 1000) / milliseconds).toLocaleString('en');
-  const key = (index: number): string => `/registry/configmaps/ns-${index % 50}/name-${index}`;
-  const figures: Record<string, string> = {};
-  await timed(500, 32, (index) => put(store, `/warm/${index}`));
-  const few = 500;
-  figures['put, 1 client, ms'] = ((await timed(few, 1, (index) => put(store, `/one/${index}`))) / few).toFixed(3);
-  figures['create/s, 32 clients'] = rate(objects, await timed(objects, 32, (index) => put(store, key(index), 0)));
-  const revisions = new Map<string, number>();
-  const all = await store.range({ key: '/registry/', end: '/registry0' });
-  for (const kv of all.keyValues) revisions.set(kv.key, kv.modRevision);
-  figures['update/s, 32 clients'] = rate(objects, await timed(objects, 32, (index) => put(store, key(index), revisions.get(key(index)))));
-  figures['get/s, 32 clients'] = rate(objects, await timed(objects, 32, (index) => store.range({ key: key(index) })));
+  figures['put1'] = (await timed(objects / 50, 1, (index) => client.put(`/one/${index}`, value))) / (objects / 50);
+  await counted('put32', objects, () => timed(objects, 32, (index) => client.put(keyOf(index), value)));
+  await counted('put1000', objects, () => timed(objects, 1000, (index) => client.put(keyOf(index), value)));
+  await counted('get', objects, () => timed(objects, 32, (index) => client.get(keyOf(index))));
   const lists = 10;
-  figures[`list of ${objects}, ms`] = (
-    (await timed(lists, 1, () => store.range({ key: '/registry/configmaps/', end: '/registry/configmaps0' }))) / lists
-  ).toFixed(1);
-  const watchers = 50;
+  figures['list'] = (await timed(lists, 1, () => client.list('/registry/configmaps/', '/registry/configmaps0'))) / lists;
+  const [watches, prefixes, changes] = [1000, 100, Math.max(100, Math.round(objects / 10))];
+  const wanted = (watches / prefixes) * changes;
   let delivered = 0;
-  const changes = 1000;
   const { promise, resolve } = Promise.withResolvers<void>();
-  const now = await store.revision();
-  const watches = Array.from({ length: watchers }, () =>
-    store.watch({ key: '/watched/', end: '/watched0', startRevision: now + 1 }, ({ events }) => {
-      delivered += events.length;
-      if (delivered === watchers * changes) resolve();
-    }),
+  const stop = await client.watch(
+    Array.from({ length: watches }, (_, index) => `/watched/${index % prefixes}/`),
+    (events) => {
+      delivered += events;
+      if (delivered >= wanted) resolve();
+    },
   );
-  const begin = clock.monotonic();
-  await timed(changes, 32, (index) => put(store, `/watched/${index}`));
-  await promise;
-  figures[`deliveries/s to ${watchers} watchers`] = rate(watchers * changes, clock.monotonic() - begin);
-  for (const watch of watches) watch.cancel();
+  await counted('watch', wanted, async () => {
+    const begin = performance.now();
+    await timed(changes, 32, (index) => client.put(`/watched/${index % prefixes}/${index}`, value));
+    await promise;
+    return performance.now() - begin;
+  });
+  stop();
   return figures;
 }
 
-const table: Record<string, Record<string, string>> = {};
-try {
-  const memory = memoryStore({ clock });
-  table['memory'] = await measure(memory);
-  await memory.close();
-
-  const path = join(directory, 'lmdb');
-  let lmdb = await lmdbStore({ path, clock });
-  table['lmdb'] = await measure(lmdb);
-  await lmdb.close();
-  const begin = clock.monotonic();
-  lmdb = await lmdbStore({ path, clock });
-  table['lmdb']['open, ms'] = (clock.monotonic() - begin).toFixed(1);
-
-  const address = `unix://${directory}/etcd.sock`;
-  const server = await etcdServer({ store: lmdb, clock: systemClock, address, tls: 'insecure' });
-  const remote = await etcdStore({ endpoints: [address], clock });
-  await lmdb.txn({ compare: [], success: [{ type: 'delete', key: '\0', end: '\0' }], failure: [] });
-  table['lmdb as etcd'] = await measure(remote);
-  await remote.close();
-  await server.close();
-  await lmdb.close();
-
-  if (existsSync(binary)) {
-    const { store, stop } = await startEtcd();
-    table['etcd'] = await measure(store);
-    await stop();
-  } else console.log(`no etcd at ${binary}: set ETCD to measure one`);
-} finally {
-  rmSync(directory, { recursive: true, force: true });
-}
-console.table(table);
+export const bench: Bench = async ({ rounds, scale }) => {
+  if (!existsSync(binary))
+    throw new Error(`Cannot measure against etcd: there is none at ${binary}; set ETCD or run npm run conformance once`);
+  const objects = Math.max(500, Math.round(10_000 * scale));
+  const directory = mkdtempSync(join(tmpdir(), 'coxswain-bench-'));
+  try {
+    await using ours = await facade(directory);
+    await using theirs = await etcd(directory);
+    const side = (name: string, { client, child }: Served): Side => ({
+      name,
+      run: async () => ({ ...(await round(client, objects, () => processorSeconds(child.pid!))), memory: residentMegabytes(child.pid!) }),
+    });
+    const own = await lmdbStore({ path: join(directory, 'own'), clock: systemClock });
+    const inProcess: StoreClient = {
+      put: (key, bytes) => own.txn({ compare: [], success: [{ type: 'put', key, value: bytes }], failure: [] }),
+      get: (key) => own.range({ key }),
+      list: (key, end) => own.range({ key, end }),
+      async watch(keys, deliver) {
+        const opened = keys.map((key) => own.watch({ key, end: `${key.slice(0, -1)}0` }, ({ events }) => deliver(events.length)));
+        return () => opened.forEach((watch) => watch.cancel());
+      },
+      close: () => undefined,
+    };
+    const perSecond = (title: string) => ({ title, unit: '/s', better: 'more' as const });
+    const processor = (title: string) => ({ title, unit: 'µs', better: 'less' as const });
+    const figures = {
+      put1: { title: 'put, one client', unit: 'ms', better: 'less' as const },
+      put32: perSecond('puts, 32 clients'),
+      put1000: perSecond('puts, 1,000 clients'),
+      get: perSecond('gets, 32 clients'),
+      list: { title: `list of ${objects.toLocaleString('en')}`, unit: 'ms', better: 'less' as const },
+      watch: perSecond('deliveries to 1,000 watches of 100 prefixes'),
+    };
+    const measured = [
+      await measure({
+        name: 'store',
+        title: "Store: etcd's API in front of ours, and etcd 3.6",
+        figures: {
+          ...figures,
+          'put32 CPU': processor("server's processor, a put of 32 clients"),
+          'put1000 CPU': processor("server's processor, a put of 1,000 clients"),
+          'get CPU': processor("server's processor, a get"),
+          'watch CPU': processor("server's processor, a delivery"),
+          memory: { title: 'memory', unit: 'MB', better: 'less' },
+        },
+        sides: [side('coxswain etcd', ours), side('etcd', theirs)],
+        rounds,
+        notes: ['Values of 1 kB; every put is on the disk when it is acknowledged. The client, one Node process, runs on the same cores.'],
+      }),
+      await measure({
+        name: 'store in process',
+        title: 'Store: ours in the API server’s process, and etcd over its socket',
+        figures,
+        sides: [
+          { name: 'coxswain', run: () => round(inProcess, objects) },
+          { name: 'etcd', run: () => round(theirs.client, objects) },
+        ],
+        rounds,
+      }),
+    ];
+    await own.close();
+    return measured;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+};

@@ -93,6 +93,18 @@ const commands: Lazy[] = [
     load: async () => (await import('./snapshot.ts')).snapshot,
   },
   {
+    name: 'migrate',
+    arguments: '<from> <to>',
+    description: 'move what a cluster has between Coxswain and etcd: cluster:<name>, an etcd URL, an etcd snapshot or data file',
+    options: [
+      ['--values <form>', 'json, protobuf or keep (default: json into a cluster, protobuf into etcd)'],
+      ['--cacert <file>', "authority of etcd's certificate"],
+      ['--cert <file>', 'our certificate for etcd'],
+      ['--key <file>', 'its key'],
+    ],
+    load: async () => (await import('./migrate.ts')).migrate,
+  },
+  {
     name: 'doctor',
     description: 'look for what is wrong with this machine or a cluster',
     options: [nameOption],

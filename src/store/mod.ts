@@ -7,6 +7,7 @@
 import type { Store } from './contract.ts';
 import type { EtcdStoreOptions } from './etcd/mod.ts';
 import type { EtcdServer, EtcdServerOptions } from './etcd-server/mod.ts';
+import type { StoreContents } from './lmdb/import.ts';
 import type { LmdbStore, LmdbStoreOptions } from './lmdb/mod.ts';
 import type { StoreSummary } from './lmdb/snapshot.ts';
 
@@ -18,6 +19,7 @@ export { SortedMap } from './sorted-map.ts';
 export type { EtcdStoreOptions, EtcdTls } from './etcd/mod.ts';
 export type { EtcdServer, EtcdServerOptions, ServerTls } from './etcd-server/mod.ts';
 export type { LmdbStore, LmdbStoreOptions } from './lmdb/mod.ts';
+export type { StoreContents } from './lmdb/import.ts';
 export type { StoreSummary } from './lmdb/snapshot.ts';
 
 /** Opens or makes a store on this machine's disk; see lmdb/mod.ts. */
@@ -53,4 +55,24 @@ export async function etcdStore(options: EtcdStoreOptions): Promise<Store> {
 /** Serves etcd's API in front of a store; see etcd-server/mod.ts. */
 export async function etcdServer(options: EtcdServerOptions): Promise<EtcdServer> {
   return (await import('./etcd-server/mod.ts')).etcdServer(options);
+}
+
+/** Makes a store on this machine's disk of what another had; see lmdb/import.ts. */
+export async function importStore(path: string, contents: StoreContents): Promise<void> {
+  return (await import('./lmdb/import.ts')).importStore(path, contents);
+}
+
+/** Everything in a store at its newest revision. */
+export async function contentsOf(store: Store): Promise<StoreContents> {
+  return (await import('./etcd/data-file.ts')).dataOf(store);
+}
+
+/** Reads an etcd member's data or a snapshot of it; see etcd/data-file.ts. */
+export async function readEtcdData(path: string): Promise<StoreContents> {
+  return (await import('./etcd/data-file.ts')).readEtcdData(path);
+}
+
+/** Writes a snapshot that etcdutl restores; see etcd/data-file.ts. */
+export async function writeEtcdSnapshot(path: string, contents: StoreContents): Promise<void> {
+  return (await import('./etcd/data-file.ts')).writeEtcdSnapshot(path, contents);
 }

@@ -2,23 +2,19 @@
  * An etcd member's data as a file: `member/snap/db`, or what `etcdctl snapshot save` gets. The state at one revision, without its history.
  * upstream: etcd server/storage/schema, server/storage/mvcc/revision.go.
  */
+import { createHash } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import type { KeyValue, Store } from '../contract.ts';
+import type { StoreContents } from '../lmdb/import.ts';
 import { BoltReader, boltFile } from './bolt.ts';
 import type { Entry } from './bolt.ts';
 import { codec, keyValueFromWire, keyValueToWire } from './protocol.ts';
-
-export interface EtcdData {
-  revision: number;
-  /** What is there at the revision, in key order. */
-  keyValues: KeyValue[];
-  leases: { id: number; ttl: number }[];
-}
 
 const everything = { key: '\0', end: '\0' };
 const tombstone = 't'.charCodeAt(0);
 
 /** Throws Error where the file is none of etcd's. A member that was killed has its newest changes in its log alone: take a snapshot of it. */
-export function readEtcdData(path: string): EtcdData {
+export function readEtcdData(path: string): StoreContents {
   using file = new BoltReader(path);
   const live = new Map<string, KeyValue>();
   let revision = 1;
@@ -40,10 +36,10 @@ export function readEtcdData(path: string): EtcdData {
 }
 
 /** Everything in a store at its newest revision. */
-export async function dataOf(store: Store): Promise<EtcdData> {
+export async function dataOf(store: Store): Promise<StoreContents> {
   const { revision, keyValues } = await store.range(everything);
   const ids = new Set(keyValues.flatMap(({ lease }) => (lease === 0 ? [] : [lease])));
-  const leases: EtcdData['leases'] = [];
+  const leases: { id: number; ttl: number }[] = [];
   for (const id of ids) {
     // One that ended since has taken its keys with it: they go when it would.
     const lease = await store.leases.timeToLive(id).catch(() => undefined);
@@ -53,7 +49,7 @@ export async function dataOf(store: Store): Promise<EtcdData> {
 }
 
 /** The file's parts in order, without a checksum behind them. */
-export function etcdDataFile({ revision, keyValues, leases }: EtcdData): Buffer[] {
+export function etcdDataFile({ revision, keyValues, leases }: StoreContents): Buffer[] {
   const subs = new Map<number, number>();
   const keys = keyValues
     .map((keyValue): Entry => {
@@ -97,6 +93,22 @@ export function etcdDataFile({ revision, keyValues, leases }: EtcdData): Buffer[
       ],
     ]),
   );
+}
+
+/** Writes them to `path`, which must not exist, with their SHA-256 behind them. */
+export function writeEtcdSnapshot(path: string, contents: StoreContents): void {
+  const descriptor = openSync(path, 'wx', 0o600);
+  try {
+    const hash = createHash('sha256');
+    for (const part of etcdDataFile(contents)) {
+      hash.update(part);
+      writeSync(descriptor, part);
+    }
+    writeSync(descriptor, hash.digest());
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 const byKey = ([a]: Entry, [b]: Entry): number => Buffer.compare(a, b);

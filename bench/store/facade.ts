@@ -1,6 +1,6 @@
-/** Our own etcd for bench/store.ts, in a process of its own: node bench/etcd-facade.ts <directory> <address>. */
-import { systemClock } from '../src/machinery/clock/mod.ts';
-import { etcdServer, lmdbStore } from '../src/store/mod.ts';
+/** Our own etcd for bench/store.ts, in a process of its own: node bench/store/facade.ts <directory> <address>. */
+import { systemClock } from '../../src/machinery/clock/mod.ts';
+import { etcdServer, lmdbStore } from '../../src/store/mod.ts';
 
 const [path, address] = process.argv.slice(2) as [string, string];
 const begin = performance.now();
