@@ -16,6 +16,7 @@ const { values } = parseArgs({
     keys: { type: 'string', default: '10000' },
     clients: { type: 'string', default: '64' },
     bytes: { type: 'string', default: '500' },
+    period: { type: 'string', default: '100000' },
     path: { type: 'string' },
   },
 });
@@ -66,8 +67,8 @@ function report(): void {
 
 let started = 0;
 let tick = 0;
-/** As the API server: to what was the newest one period ago. A period is 100,000 writes. */
-const period = 100_000;
+/** As the API server: to what was the newest one period ago. A period is so many writes. */
+const period = Number(values.period);
 async function client(): Promise<void> {
   while (started < writes) {
     const index = started++;

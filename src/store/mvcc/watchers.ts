@@ -11,6 +11,7 @@ import type { KeyValue, StoreEvent, Watch, WatchBatch, WatchRequest } from '../c
 import { covers } from '../key-range.ts';
 import { compacted, emptyKey } from './errors.ts';
 import type { History } from './history.ts';
+import { RangeGroups } from './range-groups.ts';
 import type { Record } from './record.ts';
 
 /** Records of history looked at in one go. */
@@ -44,7 +45,7 @@ export class Watchers {
   readonly #clock: Clock;
   readonly #progressInterval: number;
   readonly #keys = new Map<string, Set<Watcher>>();
-  readonly #ranges = new Set<Watcher>();
+  readonly #ranges = new RangeGroups<Watcher>();
   readonly #behind = new Set<Watcher>();
   #progress = 0;
   #timer: Timer | undefined;
@@ -63,9 +64,12 @@ export class Watchers {
     const revision = this.#source.revision();
     const start = request.startRevision || revision + 1;
     const watcher: Watcher = { request, sink, next: start, live: start > revision, quiet: true, asked: false, resolve, reject };
-    const group = request.end ? this.#ranges : (this.#keys.get(request.key) ?? new Set<Watcher>());
-    group.add(watcher);
-    if (!request.end) this.#keys.set(request.key, group);
+    if (request.end) this.#ranges.add(request.key, request.end, watcher);
+    else {
+      const group = this.#keys.get(request.key) ?? new Set<Watcher>();
+      group.add(watcher);
+      this.#keys.set(request.key, group);
+    }
     if (!watcher.live) {
       this.#behind.add(watcher);
       const turn = (): void => {
@@ -91,16 +95,9 @@ export class Watchers {
       if (!made) events.set(record, (made = this.#source.event(record)));
       return made;
     };
-    for (const watcher of this.#ranges) {
-      if (!watcher.live) continue;
-      const { request } = watcher;
-      this.#deliver(
-        watcher,
-        records.filter((record) => covers(request, record.key)),
-        revision,
-        event,
-      );
-    }
+    // Who is live and hears nothing of it has seen everything all the same.
+    for (const [watchers, list] of this.#ranges.covering(records))
+      for (const watcher of watchers) if (watcher.live) this.#deliver(watcher, list, revision, event);
     if (this.#keys.size === 0) return;
     const single = new Map<Watcher, Record[]>();
     for (const record of records)
@@ -113,7 +110,7 @@ export class Watchers {
   }
 
   close(): void {
-    for (const watcher of [...this.#ranges, ...[...this.#keys.values()].flatMap((group) => [...group])]) this.#end(watcher);
+    for (const watcher of [...this.#ranges.all(), ...[...this.#keys.values()].flatMap((group) => [...group])]) this.#end(watcher);
     this.#timer?.cancel();
   }
 
@@ -169,9 +166,13 @@ export class Watchers {
 
   #end(watcher: Watcher, error?: unknown): void {
     const { key, end, progress } = watcher.request;
-    const group = end ? this.#ranges : this.#keys.get(key);
-    if (!group?.delete(watcher)) return;
-    if (!end && group.size === 0) this.#keys.delete(key);
+    if (end) {
+      if (!this.#ranges.delete(key, end, watcher)) return;
+    } else {
+      const group = this.#keys.get(key);
+      if (!group?.delete(watcher)) return;
+      if (group.size === 0) this.#keys.delete(key);
+    }
     this.#behind.delete(watcher);
     watcher.live = false;
     if (progress && --this.#progress === 0) this.#timer?.cancel();
@@ -186,7 +187,7 @@ export class Watchers {
 
   #arm(): void {
     this.#timer = this.#clock.setTimeout(() => {
-      for (const watcher of [...this.#ranges, ...[...this.#keys.values()].flatMap((group) => [...group])]) {
+      for (const watcher of [...this.#ranges.all(), ...[...this.#keys.values()].flatMap((group) => [...group])]) {
         if (!watcher.request.progress) continue;
         if (watcher.quiet) this.#notify(watcher);
         watcher.quiet = true;
