@@ -29,7 +29,7 @@ export interface Call {
 }
 
 const nameOf = ({ functionName, url, lineNumber }: Frame): string => {
-  const place = url.replace(/^file:\/\//, '').replace(/^.*?\/((?:src|node_modules|bench|conformance)\/)/, '$1');
+  const place = url.replace(/^file:\/\//, '').replace(/^.*\/((?:src|node_modules|bench|conformance)\/)/, '$1');
   return `${functionName || '(anonymous)'}${place ? ` ${place}:${lineNumber + 1}` : ''}`;
 };
 

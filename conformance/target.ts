@@ -97,6 +97,8 @@ function environmentOf({ profile }: Options, audit: string, out: string): NodeJS
   return {
     ...process.env,
     COXSWAIN_AUDIT_LOG: audit,
+    // As one file, functions have lost their places.
+    ...(profile && { COXSWAIN_SOURCES: '1' }),
     ...(profile && { NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --${profile}-prof --${profile}-prof-dir=${directory}`.trim() }),
   };
 }
