@@ -129,7 +129,8 @@ export class SpdyConnection {
     head.writeUInt32BE(((last ? fin : 0) << 24) | chunk.length, 4);
     this.#socket.cork();
     this.#socket.write(head);
-    this.#socket.write(chunk, done);
+    // A peer that has said all and left takes nothing more; what it said can still be read, so the stream must not break.
+    this.#socket.write(chunk, () => done());
     this.#socket.uncork();
   }
 

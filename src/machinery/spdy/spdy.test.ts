@@ -39,3 +39,30 @@ test('streams carry headers and data both ways, and half-close', async () => {
   await Promise.all([client.closed, (await serverSide).closed]);
   server.close();
 });
+
+test('what the peer said before it left can be read, though nothing can be written any more', async () => {
+  const server = createServer({ allowHalfOpen: true });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  server.once('connection', (socket) => {
+    const connection: SpdyConnection = new SpdyConnection(socket, Buffer.alloc(0), {
+      role: 'server',
+      onStream(stream: SpdyStream) {
+        stream.write('all there is');
+        socket.end();
+        connection.closed.catch(() => undefined);
+      },
+    });
+  });
+  // As node:http's own sockets are: the end of the one direction ends the other.
+  const socket = createConnection((server.address() as AddressInfo).port, '127.0.0.1');
+  const left = new Promise((resolve) => socket.once('end', resolve));
+  const client = new SpdyConnection(socket, Buffer.alloc(0), { role: 'client' });
+  const stream = await client.openStream({ streamType: 'error' });
+  const chunks: Buffer[] = [];
+  await left;
+  stream.end('too late');
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  assert.equal(Buffer.concat(chunks).toString(), 'all there is');
+  await client.closed;
+  server.close();
+});
