@@ -36,6 +36,22 @@ export interface CoxswainOptions {
 
 let clusters = 0;
 
+/** What runs now: a measurement that is interrupted ends it all the same. */
+const running = new Map<string, () => Promise<void>>();
+
+function ending(name: string, end: () => Promise<void>): () => Promise<void> {
+  running.set(name, end);
+  return async () => {
+    await end();
+    running.delete(name);
+  };
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    void Promise.allSettled([...running.values()].map((end) => end())).then(() => process.exit(130));
+  });
+
 /** `coxswain up` in a home of its own. Without options a control plane alone, on LMDB. */
 export async function coxswainSide(
   options: CoxswainOptions = {},
@@ -45,6 +61,10 @@ export async function coxswainSide(
   const environment = { ...process.env, COXSWAIN_HOME: home, KUBECONFIG: join(home, 'kubeconfig'), ...options.environment };
   const coxswain = async (...parameters: string[]): Promise<string> =>
     (await run(join(root, 'coxswain'), [...parameters, '--name', cluster], { env: environment, maxBuffer: 2 ** 26 })).stdout;
+  const end = ending(cluster, async () => {
+    await coxswain('down', '--purge');
+    rmSync(home, { recursive: true, force: true });
+  });
   const started = performance.now();
   try {
     await coxswain(
@@ -57,6 +77,7 @@ export async function coxswainSide(
       ...(options.parameters ?? []),
     );
   } catch (error) {
+    running.delete(cluster);
     rmSync(home, { recursive: true, force: true });
     throw error;
   }
@@ -81,10 +102,7 @@ export async function coxswainSide(
     kubeconfig,
     pids: new Map([['coxswain', pid]]),
     readyMilliseconds,
-    async [Symbol.asyncDispose]() {
-      await coxswain('down', '--purge');
-      rmSync(home, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: end,
   };
 }
 
@@ -94,6 +112,7 @@ export async function upstreamSide(
   flags: UpstreamControlPlaneOptions['flags'] = {},
 ): Promise<ApiSide> {
   const name = `bench${process.pid}-${++clusters}`;
+  const end = ending(name, () => removeUpstreamCluster(name));
   const controlPlane = await startControlPlane({
     name,
     directory: directoryOf(name),
@@ -112,7 +131,7 @@ export async function upstreamSide(
     kubeconfig: controlPlane.kubeconfig('admin'),
     pids: controlPlane.programs.running(),
     readyMilliseconds: controlPlane.readyMilliseconds,
-    [Symbol.asyncDispose]: () => removeUpstreamCluster(name),
+    [Symbol.asyncDispose]: end,
   };
 }
 
@@ -137,6 +156,7 @@ export async function coxswainClusterSide(): Promise<ClusterSide> {
 /** The same of upstream's programs, with CoreDNS. */
 export async function upstreamClusterSide(): Promise<ClusterSide> {
   const name = `bench${process.pid}-${++clusters}`;
+  const end = ending(name, () => removeUpstreamCluster(name));
   const cluster = await startUpstreamCluster({ name, nodes: 1 });
   const pids = new Map([...cluster.programs.running()].filter(([program]) => !program.endsWith('containerd')));
   return {
@@ -148,7 +168,7 @@ export async function upstreamClusterSide(): Promise<ClusterSide> {
     kubeconfig: cluster.kubeconfig('admin'),
     pids,
     readyMilliseconds: cluster.readyMilliseconds,
-    [Symbol.asyncDispose]: () => removeUpstreamCluster(name),
+    [Symbol.asyncDispose]: end,
   };
 }
 
