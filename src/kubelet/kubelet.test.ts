@@ -103,6 +103,31 @@ test('init containers run one after the other', async () => {
   assert.equal(kubelet.pod('init')!.status?.phase, 'Running');
 });
 
+test('what follows a container is not forgotten when it has ended before it was first looked at', async () => {
+  await using kubelet = await harness({
+    wrap: (base) => ({
+      ...base,
+      runtime: {
+        ...base.runtime,
+        async startContainer(request) {
+          const answer = await base.runtime.startContainer(request);
+          const { status } = await base.runtime.containerStatus({ containerId: request.containerId! });
+          if (status?.metadata?.name !== 'first') return answer;
+          while ((await base.runtime.containerStatus({ containerId: request.containerId! })).status?.state !== 'CONTAINER_EXITED')
+            await new Promise((resolve) => setImmediate(resolve));
+          return answer;
+        },
+      },
+    }),
+  });
+  kubelet.run('quick', { initContainers: [{ ...sleeper, name: 'first', command: ['true'] }], containers: [sleeper] });
+  for (let turn = 0; turn < 20; turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    await kubelet.settle();
+  }
+  assert.equal(kubelet.pod('quick')!.status?.phase, 'Running');
+});
+
 test('a pod waits for what its volumes name', async () => {
   await using kubelet = await harness();
   kubelet.run('web', {

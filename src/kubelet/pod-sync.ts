@@ -77,12 +77,16 @@ export class PodSync implements PodSyncer {
     signal.throwIfAborted();
     const pullSecrets = await this.#pullSecrets(pod);
     probes.add(pod);
+    const before = new Set((await cache.get(pod)).containers.map(({ id }) => id));
     const failures = await runtime.sync({ pod, volumes: mounted, pullSecrets, signal });
 
-    this.#options.resizeProgress(pod, await cache.get(pod));
-    const after = this.#look(pod, await cache.get(pod));
+    const shown = await cache.get(pod);
+    this.#options.resizeProgress(pod, shown);
+    const after = this.#look(pod, shown);
     if (isTerminalPhase(after.phase)) return { terminal: true };
     const waits = failures.map(({ error }) => error.retryAfter ?? otherRetry);
+    // What had ended when it was first looked at ends no second time: nobody will tell, so what follows from it is done now.
+    if (shown.containers.some(({ id, state }) => state === 'exited' && !before.has(id))) waits.push(0);
     const renewal = volumes.nextRenewal(uid);
     if (renewal !== undefined) waits.push(renewal - clock.now());
     const deadline = untilDeadline(pod, after.startTime, clock.now());
