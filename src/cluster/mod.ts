@@ -54,6 +54,9 @@ export async function startControllerManager(settings: ControllerManagerSettings
   return (await import('./controller-manager.ts')).startControllerManager(settings, context);
 }
 
+/** For who loads it before the moment it is needed. */
+export const schedulerStarter = async (): Promise<typeof startScheduler> => (await import('./scheduler.ts')).startScheduler;
+
 /** The scheduler alone; see scheduler.ts. */
 export async function startScheduler(settings: SchedulerSettings, context: Context): Promise<Running> {
   return (await import('./scheduler.ts')).startScheduler(settings, context);

@@ -89,7 +89,7 @@ export async function runComponent<T extends FlagTable>(command: ComponentComman
   }
   stopping.abort(new Error('stopping'));
   await held.dispose();
-  log.info('Stopped');
+  if (code === 0) log.info('Stopped');
   // Connections that others keep open end with the process.
   process.exit(code);
 }

@@ -1,6 +1,6 @@
 /** `coxswain kube-scheduler`: the scheduler alone, beside any API server. upstream: cmd/kube-scheduler. */
 import { writeFileSync } from 'node:fs';
-import { startScheduler } from '#cluster';
+import { schedulerStarter } from '#cluster';
 import { Disposables, running } from '#machinery/lifecycle';
 import { apiConnection, connect } from './api-connection.ts';
 import { runComponent } from './component.ts';
@@ -45,6 +45,8 @@ export const kubeScheduler = (parameters: string[]): Promise<number> =>
         }
         const server = apiConnection({ kubeconfig: settings.kubeconfig, master: values.master }, name, context.clock);
         const lease = leaseOf(settings);
+        // Loaded before the lease is held: it must be renewed while the rest starts.
+        const startScheduler = await schedulerStarter();
         const held = new Disposables();
         try {
           const { transport, client } = connect(server);
