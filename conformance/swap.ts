@@ -4,7 +4,8 @@
  *   swap.ts --swap none|scheduler|controllers|apiserver|store|kubelet|proxy | --only … | --all   [--set smoke] [--focus re] [--nodes 1] [--keep]
  * Without --set or --focus the tests are a few that need every part.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -53,17 +54,21 @@ interface Result {
 
 const root = join(import.meta.dirname, '..');
 
-/** Runs tests of the suite against a cluster that is there, and counts. */
-function runSuite({ kubeconfig, netns }: MixedCluster, out: string, selection: string[]): Result {
+/** Runs tests of the suite against a cluster that is there, and counts. Ends early when the signal aborts. */
+async function runSuite({ kubeconfig, netns }: MixedCluster, out: string, selection: string[], signal: AbortSignal): Promise<Result> {
   const [command, ...before] = inNamespace(netns);
   const suite = [process.execPath, '--no-warnings', join(root, 'conformance/run.ts'), '--attach', kubeconfig, '--out', out, ...selection];
-  const { stdout } = spawnSync(command!, [...before, ...suite], {
-    cwd: root,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-    maxBuffer: 2 ** 28,
+  const child = spawn(command!, [...before, ...suite], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  const end = (): void => void child.kill('SIGTERM');
+  signal.addEventListener('abort', end, { once: true });
+  let stdout = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += String(chunk);
+    process.stdout.write(chunk);
   });
-  process.stdout.write(stdout);
+  await once(child, 'close');
+  signal.removeEventListener('abort', end);
+  signal.throwIfAborted();
   const counts = /conformance: (\d+) passed, (\d+) failed/.exec(stdout);
   const failures = [...stdout.matchAll(/^FAILED (.*)$/gm)].map((match) => match[1]!);
   if (!counts) return { passed: 0, failed: 0, note: 'the suite did not end' };
@@ -120,6 +125,8 @@ async function main(): Promise<void> {
     if (values.all) for (const part of Object.keys(parts) as Part[]) wanted.push([how, part]);
   }
   if (wanted.length === 0) throw new Error('Cannot swap: give --swap, --only or --all');
+  const interrupted = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => interrupted.abort(new Error(`ended by ${signal}`)));
   const selection = values.set === undefined ? ['--focus', values.focus ?? meetings.map(literally).join('|')] : ['--set', values.set];
   for (const [how, part] of wanted) {
     const title = titleOf(how, part);
@@ -130,11 +137,12 @@ async function main(): Promise<void> {
     try {
       const cluster = await startMixedCluster(values.name, oursOf(how, part), Number(values.nodes));
       try {
-        result = runSuite(cluster, out, [...selection, '--procs', values.procs]);
+        result = await runSuite(cluster, out, [...selection, '--procs', values.procs], interrupted.signal);
       } finally {
         if (!values.keep) await cluster.stop();
       }
     } catch (error) {
+      if (interrupted.signal.aborted) throw error;
       result = { passed: 0, failed: 0, note: (error as Error).message };
       if (!values.keep) await removeUpstreamCluster(values.name);
     }
