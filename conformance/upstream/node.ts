@@ -1,6 +1,7 @@
 /** A node of upstream's: containerd, kubelet and kube-proxy in namespaces of their own. */
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { criRuntime } from '#runtime';
 import { requirements } from '../../src/cluster/requirements.ts';
 import { plant } from '../images.ts';
 import type { UpstreamControlPlane } from './control-plane.ts';
@@ -54,7 +55,8 @@ export async function startNode({
     `exec containerd --config ${at('containerd.toml')}`,
   ].join('\n');
   const containerd = programs.start(`${name}-containerd`, [...inNamespace(namespace), 'unshare', '--mount', '--uts', 'sh', '-ec', prepare]);
-  await programs.until(`${name}-containerd`, () => existsSync(at('containerd.sock')));
+  // The socket is there before CRI is.
+  await programs.until(`${name}-containerd`, () => answersCri(at('containerd.sock')));
   const enter = ['nsenter', `--target=${containerd}`, '--net', '--mount', '--uts', '--'];
   if (parts.includes('kube-proxy'))
     programs.start(`${name}-kube-proxy`, [...enter, ...commandOf('kube-proxy', ours), `--config=${at('proxy.json')}`]);
@@ -69,6 +71,16 @@ export async function startNode({
       `--root-dir=${at('kubelet')}`,
       `--cert-dir=${at('pki')}`,
     ]);
+}
+
+async function answersCri(socket: string): Promise<boolean> {
+  if (!existsSync(socket)) return false;
+  try {
+    await (await criRuntime(socket)).close();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Pods of a node lie under one control group in every hierarchy. */
