@@ -79,7 +79,7 @@ const table = join(import.meta.dirname, 'SWAPS.md');
 const heading = `# Swaps
 
 Made by \`conformance/swap.ts\`: clusters of processes with upstream's flags, in which one part is upstream's and all others are ours (swap), or one is ours and all others are
-upstream's (only).
+upstream's (only). \`meetings\` are the tests listed there; \`start\` says that such a cluster was seen to start, no more, and was written by hand.
 
 | cluster | tests | passed | failed | date | commit | what failed |
 |---|---|---|---|---|---|---|
