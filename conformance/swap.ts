@@ -56,6 +56,7 @@ const root = join(import.meta.dirname, '..');
 
 /** Runs tests of the suite against a cluster that is there, and counts. Ends early when the signal aborts. */
 async function runSuite({ kubeconfig, netns }: MixedCluster, out: string, selection: string[], signal: AbortSignal): Promise<Result> {
+  signal.throwIfAborted();
   const [command, ...before] = inNamespace(netns);
   const suite = [process.execPath, '--no-warnings', join(root, 'conformance/run.ts'), '--attach', kubeconfig, '--out', out, ...selection];
   const child = spawn(command!, [...before, ...suite], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });

@@ -1,7 +1,6 @@
 /** A node of upstream's: containerd, kubelet and kube-proxy in namespaces of their own. */
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { criRuntime } from '#runtime';
 import { requirements } from '../../src/cluster/requirements.ts';
 import { plant } from '../images.ts';
 import type { UpstreamControlPlane } from './control-plane.ts';
@@ -55,8 +54,11 @@ export async function startNode({
     `exec containerd --config ${at('containerd.toml')}`,
   ].join('\n');
   const containerd = programs.start(`${name}-containerd`, [...inNamespace(namespace), 'unshare', '--mount', '--uts', 'sh', '-ec', prepare]);
-  // The socket is there before CRI is.
-  await programs.until(`${name}-containerd`, () => answersCri(at('containerd.sock')));
+  // The socket is there before CRI is; this is the last thing it says before it answers.
+  await programs.until(
+    `${name}-containerd`,
+    () => existsSync(at('containerd.sock')) && readFileSync(programs.log(`${name}-containerd`), 'utf8').includes('Start streaming server'),
+  );
   const enter = ['nsenter', `--target=${containerd}`, '--net', '--mount', '--uts', '--'];
   if (parts.includes('kube-proxy'))
     programs.start(`${name}-kube-proxy`, [...enter, ...commandOf('kube-proxy', ours), `--config=${at('proxy.json')}`]);
@@ -71,16 +73,6 @@ export async function startNode({
       `--root-dir=${at('kubelet')}`,
       `--cert-dir=${at('pki')}`,
     ]);
-}
-
-async function answersCri(socket: string): Promise<boolean> {
-  if (!existsSync(socket)) return false;
-  try {
-    await (await criRuntime(socket)).close();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Pods of a node lie under one control group in every hierarchy. */
