@@ -112,11 +112,11 @@ const isStruct = (type: string): boolean =>
   swagger.definitions[type]?.properties !== undefined || /\.(Time|MicroTime|Quantity|IntOrString|RawExtension)$/.test(type);
 
 /** A Go type that has a name, as decoding errors tell it: "v1.TaintEffect", "[]v1.FinalizerName", "v1.ResourceList". */
-function namedType(text: string): string | undefined {
+function namedType(text: string, version: string): string | undefined {
   const match = /^((?:\[\]|map\[string\])*)((?:\w+\.)?)([A-Z]\w*)$/.exec(text);
   if (!match) return undefined;
   const from = match[2] === '' || /^(?:meta|core|apps|api)?v\d\.$/.test(match[2]!) ? undefined : match[2];
-  return `${match[1]}${from ?? 'v1.'}${match[3]}`;
+  return `${match[1]}${from ?? (match[2] === '' ? `${version}.` : match[2]!.replace(/^[a-z]+(?=v\d)/, ''))}${match[3]}`;
 }
 
 /** The numbers of the messages that a field lies in on the wire, where JSON has it inline. */
@@ -125,16 +125,16 @@ function inlinePath(
   field: string,
   properties: Set<string>,
   depth = 0,
-): { path: number[]; owner: string; field: ProtoField } | undefined {
+): { path: number[]; owners: string[]; field: ProtoField } | undefined {
   const message = proto.get(type);
   if (!message || depth > 3) return undefined;
   for (const candidate of message.values()) {
     if (depth === 0 && properties.has(candidate.name)) continue;
     const inner = swaggerNameOf(candidate.type);
     const found = proto.get(inner)?.get(field);
-    if (found) return { path: [candidate.number], owner: inner, field: found };
+    if (found) return { path: [candidate.number], owners: [inner], field: found };
     const deeper = proto.has(inner) && !candidate.repeated ? inlinePath(inner, field, new Set(), depth + 1) : undefined;
-    if (deeper) return { ...deeper, path: [candidate.number, ...deeper.path] };
+    if (deeper) return { ...deeper, path: [candidate.number, ...deeper.path], owners: [inner, ...deeper.owners] };
   }
   return undefined;
 }
@@ -393,9 +393,9 @@ for (const name of names) {
       const found = inlinePath(name, plain, new Set(Object.keys(definition.properties ?? {})));
       if (found) {
         number = found.field;
-        owner = found.owner;
+        owner = found.owners.at(-1)!;
         fact['inline'] = found.path;
-        fact['embedded'] = found.owner.split('.').at(-1);
+        fact['embedded'] = found.owners.map((each) => each.split('.').at(-1)).join('.');
       }
     }
     if (number) {
@@ -412,7 +412,7 @@ for (const name of names) {
     const plainStruct =
       fact['repeated'] !== true && fact['map'] !== true && String(fact['type']).startsWith('io.') && go?.pointer === false;
     if (go && (!go.omitEmpty || (plainStruct && !go.omitZero && isStruct(String(fact['type']))))) fact['always'] = true;
-    const named = go && namedType(go.type);
+    const named = go && namedType(go.type, owner.split('.').at(-2)!);
     const wholeNamed = named !== undefined && !/^(\[|map)/.test(named) && (fact['repeated'] === true || fact['map'] === true);
     if (named && (wholeNamed || !String(fact['type']).startsWith('io.'))) fact['go'] = named;
     if (definition.required?.includes(field)) fact['required'] = true;

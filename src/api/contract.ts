@@ -87,6 +87,8 @@ export interface KindRules<T extends KubeObject = KubeObject> {
    * now. Absent: removed at once. Given the period asked for (undefined: none asked). upstream: RESTGracefulDeleteStrategy.
    */
   gracePeriod?(object: T, asked: number | undefined): number;
+  /** Fields that a write of the object itself never changes, and nobody comes to own by it. Default: the status where there is one. */
+  resetFields?: readonly string[];
   /** Why an object of this name may never be deleted; undefined where it may. */
   refuseDeletion?(name: string): string | undefined;
   /** Columns after Name; Age is added last unless `columns` names it. A list that names Name is whole: nothing is added. Default: Name and Age. */

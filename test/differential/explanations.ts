@@ -1,6 +1,8 @@
 /** Which differences are known, and why they are there. */
 import type { Difference } from './compare.ts';
-import { explained } from './explained.ts';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { explained, families } from './explained.ts';
 
 export interface Explanation {
   /** Requests, "*" for any run of characters: "verbs pods v1/*". */
@@ -15,7 +17,30 @@ export interface Explanation {
 
 const pattern = (text: string): RegExp => new RegExp(`^${text.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*')}$`);
 
+const file = join(import.meta.dirname, 'open.tsv');
+
+/** Exact differences that are still to be mended: request, path, and what is behind them. */
+const readOpen = (): Set<string> => {
+  try {
+    return new Set(
+      readFileSync(file, 'utf8')
+        .split('\n')
+        .map((line) => line.split('\t').slice(0, 2).join('\t')),
+    );
+  } catch {
+    return new Set();
+  }
+};
+
+/** Keeps what is open now, so that anything new is seen. */
+export function writeOpen(found: readonly { id: string; path: string }[]): void {
+  const why = (id: string, path: string): string =>
+    families.find((family) => pattern(family.request).test(id) && pattern(family.path).test(path))?.why ?? 'not looked into';
+  writeFileSync(file, found.map(({ id, path }) => `${id}\t${path}\t${why(id, path)}\n`).join(''));
+}
+
 export class Explanations {
+  readonly #open = readOpen();
   readonly #known = explained.map((explanation) => ({
     explanation,
     request: pattern(explanation.request),
@@ -23,7 +48,8 @@ export class Explanations {
     used: false,
   }));
 
-  explains(id: string, difference: Difference): boolean {
+  /** `open` false: only what is decided counts. */
+  explains(id: string, difference: Difference, open = true): boolean {
     const same = (explanation: Explanation, side: 'upstream' | 'coxswain'): boolean =>
       !(side in explanation) || JSON.stringify(explanation[side]) === JSON.stringify(difference[side]);
     const found = this.#known.filter(
@@ -31,7 +57,7 @@ export class Explanations {
         request.test(id) && path.test(difference.path) && same(explanation, 'upstream') && same(explanation, 'coxswain'),
     );
     for (const known of found) known.used = true;
-    return found.length > 0;
+    return found.length > 0 || (open && this.#open.has(`${id}\t${difference.path}`));
   }
 
   /** Explanations of nothing: what they spoke of is mended. */

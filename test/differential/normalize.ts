@@ -137,6 +137,8 @@ const hash = (value: unknown): string => createHash('sha256').update(JSON.string
 function bare(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(bare);
   if (typeof value !== 'object' || value === null) return value;
+  const { required } = value as { required?: unknown };
+  if (Array.isArray(required)) return bare({ ...(value as Json), required: (required as string[]).toSorted().join(' ') });
   return Object.fromEntries(
     Object.entries(value)
       .filter(([key, held]) => !(key === 'description' && typeof held === 'string'))
@@ -156,9 +158,22 @@ export function reduced(view: string | undefined, body: unknown, whole = false):
         .map(([key, held]) => [key, whole ? bare(held) : hash(bare(held))]),
     );
   const document = body as Json;
-  if (view === 'openapi-v2') return { paths: kept(document['paths']), definitions: kept(document['definitions']), info: document['info'] };
+  const operations = (of: unknown): Json =>
+    Object.fromEntries(
+      Object.entries((of as Record<string, Record<string, Json>> | undefined) ?? {})
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([path, methods]) => [
+          path,
+          Object.keys(methods)
+            .filter((method) => method !== 'parameters')
+            .toSorted()
+            .join(' '),
+        ]),
+    );
+  if (view === 'openapi-v2')
+    return { paths: operations(document['paths']), definitions: kept(document['definitions']), info: document['info'] };
   return {
-    paths: kept(document['paths']),
+    paths: operations(document['paths']),
     schemas: kept((document['components'] as Json | undefined)?.['schemas']),
     info: document['info'],
   };

@@ -1,8 +1,8 @@
 /**
  * `npm run differential`: asks Coxswain and upstream's kube-apiserver the same, and lists where the answers differ and nobody has said why.
  *   --only 'expression'   scenarios whose name it matches
- *   --record              keeps upstream's answers for the test that needs no upstream
- *   --recorded            compares with those that were kept
+ *   --record              keeps upstream's answers for the test that needs no upstream, and which differences are open
+ *   --recorded            compares with those that were kept, of which the test asks a part
  *   --all                 lists explained differences as well
  *   --whole               whole answers after their differences
  *   --lines               a line a difference, for sorting and counting
@@ -12,7 +12,7 @@ import { walkScenario } from './ask.ts';
 import { differences } from './compare.ts';
 import type { Difference } from './compare.ts';
 import { startCoxswain } from './coxswain.ts';
-import { Explanations } from './explanations.ts';
+import { Explanations, writeOpen } from './explanations.ts';
 import { HttpPeer } from './http-peer.ts';
 import { Recording } from './recording.ts';
 import { startUpstream, upstreamMissing } from './upstream.ts';
@@ -35,18 +35,22 @@ try {
   const [ours, theirs] = [new HttpPeer(coxswain), upstream && new HttpPeer(upstream)];
   const recording = recorded ? Recording.read() : new Recording();
   const explanations = new Explanations();
+  // Big documents are kept as hashes, and compared so where answers are kept.
+  const whole = !recorded && !has('--record');
   let asked = 0;
   let same = 0;
+  const still: { id: string; path: string }[] = [];
   for (const scenario of scenarios) {
     const [here, there] = await Promise.all([
-      walkScenario(ours, scenario, !recorded),
-      theirs ? walkScenario(theirs, scenario, true) : recording.answers(scenario),
+      walkScenario(ours, scenario, whole),
+      theirs ? walkScenario(theirs, scenario, whole) : recording.answers(scenario),
     ]);
     for (const [index, { id, step, answer }] of here.entries()) {
       asked++;
       const wanted = there[index]!.answer;
       if (!recorded) recording.add(scenario, step, there[index]!.kept ?? wanted);
       const found = differences(wanted, answer);
+      for (const difference of found) if (!explanations.explains(id, difference, false)) still.push({ id, path: difference.path });
       const open = found.filter((difference) => !explanations.explains(id, difference) || has('--all'));
       if (found.length === 0) same++;
       if (open.length === 0) continue;
@@ -56,8 +60,13 @@ try {
     }
   }
   if (!only) for (const unused of explanations.unused()) console.log(`EXPLAINED BUT NOT FOUND\n  ${unused}`);
-  if (has('--record') && !only) recording.write();
-  console.error(`${asked} requests, ${same} answered alike, ${failed} differ without an explanation`);
+  if (has('--record') && !only) {
+    recording.write();
+    writeOpen(still);
+  }
+  console.error(
+    `${asked} requests, ${same} answered alike, ${failed} differ without an explanation, ${new Set(still.map(({ id }) => id)).size} of all are to be mended`,
+  );
   ours[Symbol.dispose]();
   theirs?.[Symbol.dispose]();
 } finally {

@@ -30,6 +30,8 @@ function applyDefaults(set: DaemonSet): void {
     rolling.maxSurge ??= 0;
   }
   spec.revisionHistoryLimit ??= 10;
+  // Any reading of a set has the count.
+  setTemplateGeneration(set, templateGenerationOf(set));
   defaultPodTemplate((spec.template ??= {}));
 }
 
@@ -51,7 +53,15 @@ export const daemonSetRules = defineKind<DaemonSet>({
   validateUpdate: validateDaemonSetUpdate,
   warnings: (set, old) =>
     old && templateGenerationOf(set) === templateGenerationOf(old) ? [] : warningsForPodTemplate(set.spec?.template, 'spec.template'),
-  subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validateDaemonSetStatus } },
+  subresources: {
+    status: {
+      prepareForUpdate: (set, old) => {
+        keepSpec(set, old);
+        setTemplateGeneration(set, templateGenerationOf(old));
+      },
+      validateUpdate: validateDaemonSetStatus,
+    },
+  },
   columns: [
     integer('Desired', (set) => set.status?.desiredNumberScheduled ?? 0),
     integer('Current', (set) => set.status?.currentNumberScheduled ?? 0),

@@ -42,7 +42,8 @@ export function checkEndlessTemplate(
   kind: string,
   old?: PodTemplateSpec,
 ): void {
-  if (selector && !isEmpty(selector) && !selector.matches(template.metadata?.labels ?? {}))
+  // A selector that is not there selects nothing.
+  if (selector && !selector.matches(template.metadata?.labels ?? {}))
     errors.push(invalidField(`${path}.metadata.labels`, template.metadata?.labels ?? null, selectsNothingOf));
   checkPodTemplate(errors, path, template, old);
   checkRunsOn(errors, path, template, kind);
@@ -54,9 +55,6 @@ export function checkRunsOn(errors: Errors, path: string, template: PodTemplateS
   if (template.spec?.activeDeadlineSeconds !== undefined)
     errors.push(forbiddenField(`${path}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`));
 }
-
-/** Nothing at all, or everything: upstream calls both empty. */
-const isEmpty = (selector: LabelSelectorMatcher): boolean => selector.toString() === '';
 
 /** Counters of a status: none below zero; those in `within` not above `replicas`. */
 export function checkCounters(

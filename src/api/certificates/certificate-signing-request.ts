@@ -46,6 +46,7 @@ function condition({ status }: CertificateSigningRequest): string {
 
 export const certificateSigningRequestRules = defineKind<CertificateSigningRequest>({
   kind: CertificateSigningRequest,
+  resetFields: ['spec', 'status'],
   prepareForCreate: (request, context) => {
     stampRequester(request, context);
     request.status = {};

@@ -27,7 +27,6 @@ export const eventsV1EventRules = defineKind<EventsV1Event>({
   kind: EventsV1Event,
   validate: (event) => validateNewEvent(eventToCore(event)),
   validateUpdate: (event, old) => validateNewEventUpdate(eventToCore(event), eventToCore(old)),
-  checksMetadata: false,
   allowCreateOnUpdate: true,
   columns: [
     text('Last Seen', lastSeen),

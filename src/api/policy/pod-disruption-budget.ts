@@ -39,6 +39,7 @@ function validateStatus({ status }: PodDisruptionBudget): Errors {
 
 export const podDisruptionBudgetRules = defineKind<PodDisruptionBudget>({
   kind: PodDisruptionBudget,
+  checksMetadata: false,
   prepareForCreate: (budget) => {
     budget.status = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 };
   },

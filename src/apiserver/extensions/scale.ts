@@ -39,7 +39,13 @@ function checkCount(object: unknown, path: string): FieldError[] {
   const count = at(object, path);
   if (count === undefined) return [];
   if (typeof count !== 'number' || !Number.isInteger(count))
-    return [invalidField(path, 0, `${path} accessor error: ${JSON.stringify(count)} is of the type ${typeof count}, expected int64`)];
+    return [
+      invalidField(
+        path,
+        0,
+        `${path} accessor error: ${JSON.stringify(count)} is of the type ${typeof count === 'number' ? 'float64' : typeof count}, expected int64`,
+      ),
+    ];
   if (count < 0) return [invalidField(path, count, 'should be a non-negative integer')];
   if (count > maxInt32) return [invalidField(path, count, `should be less than or equal to ${maxInt32}`)];
   return [];

@@ -22,7 +22,7 @@ function resetFields(served: ServedResource, subresource: string): Fields | unde
       (field) => !['apiVersion', 'kind', 'metadata', 'status'].includes(field),
     );
     known = new Map([
-      ['', fieldsOf(['status'])],
+      ['', fieldsOf([...(served.rules.resetFields ?? ['status'])])],
       ['status', fields.length > 0 ? fieldsOf(fields) : undefined],
     ]);
     resets.set(served, known);

@@ -94,7 +94,7 @@ export async function groupVersionDocument(facts: readonly ResourceFact[], table
   for (const model of collected.models) builder.add(model);
   return {
     openapi: '3.0.0',
-    info: { title: 'Kubernetes', version: release.gitVersion },
+    info: { title: 'Kubernetes', version: `${release.major}.${release.minor}` },
     paths: builder.paths,
     components: {
       schemas: await schemasOf(collected, 'v3'),
@@ -113,7 +113,7 @@ export async function wholeDocument(groups: readonly DiscoveryGroup[], table: Re
   for (const model of collected.models) builder.add(model);
   return {
     swagger: '2.0',
-    info: { title: 'Kubernetes', version: release.gitVersion },
+    info: { title: 'Kubernetes', version: `${release.major}.${release.minor}` },
     paths: builder.paths,
     definitions: await schemasOf(collected, 'v2'),
     securityDefinitions: { BearerToken: { type: 'apiKey', name: 'authorization', in: 'header', description: 'Bearer token' } },
