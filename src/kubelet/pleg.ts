@@ -122,9 +122,9 @@ export class Pleg {
     cache
       .takeEvent(name, sandbox, event.containersStatuses ?? [], deleted)
       .then((changed) => {
-        if (!changed) return;
-        if (known) this.#options.changed(uid);
-        else this.#options.found(cache.peek(uid)!);
+        // A container may end before its start has returned: what was asked then shows the end, but nobody has acted on it yet.
+        if (known && (changed || event.containerEventType === 'CONTAINER_STOPPED_EVENT')) this.#options.changed(uid);
+        else if (changed) this.#options.found(cache.peek(uid)!);
       })
       .catch((error: unknown) => log.warn('Cannot take in an event of the runtime', { pod: uid, error }));
   }
