@@ -44,5 +44,7 @@ function alive(pid: number): boolean {
 /** When a process started, so that a pid used again is not taken for it. Empty where /proc does not say. */
 function startOf(pid: number): string {
   const stat = read(`/proc/${pid}/stat`);
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // A zombie has ended, and has nothing open any more; only its parent does not know yet.
+  return fields[0] === 'Z' ? 'ended' : (fields[19] ?? '');
 }
