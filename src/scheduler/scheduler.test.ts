@@ -370,6 +370,20 @@ test('preemption removes the least important pods, and then the pod is placed', 
   await cluster.stop();
 });
 
+test('a pod that waits for several victims to go is asked once for each, and placed when the last has gone', async () => {
+  const cluster = await testCluster();
+  cluster.set(Node, testNode('a', { cpu: '4' }));
+  for (const index of [0, 1, 2, 3])
+    cluster.set(Pod, testPod(`low-${index}`, { requests: { cpu: '900m' }, spec: { nodeName: 'a', priority: 1 } }));
+  cluster.set(Pod, testPod('high', { requests: { cpu: '3' }, spec: { priority: 10 } }));
+  await cluster.settle(2000);
+  const left = [0, 1, 2, 3].filter((index) => cluster.pod(`default/low-${index}`));
+  assert.equal(left.length, 1);
+  assert.equal(cluster.pod('default/high')!.spec!.nodeName, 'a');
+  assert.equal(cluster.decisions.filter(({ pod }) => pod.metadata!.name === 'high').length, 2);
+  await cluster.stop();
+});
+
 test('preemption spares disruption budgets where it can', async () => {
   const cluster = await testCluster();
   cluster.set(PodDisruptionBudget, {

@@ -150,8 +150,11 @@ export class SchedulingQueue {
   /** Something changed: moves the pods it may help. `check` leaves pods out. */
   move(event: ClusterEvent, old: unknown, now: unknown, check?: (pod: Pod) => boolean): void {
     for (const flight of this.#inFlight.values()) this.#remember(flight, event, old, now);
-    if (this.#unschedulable.size === 0) return;
+    // A pod whose gate stays shut comes back at the map's end: each is asked once.
+    let left = this.#unschedulable.size;
+    if (left === 0) return;
     for (const [uid, queued] of this.#unschedulable) {
+      if (left-- === 0) return;
       if (check && !check(queued.info.pod)) continue;
       if (queued.gatedBy ? !this.#gateMayOpen(queued, event, old, now) : !this.#worth(queued, event, old, now)) continue;
       this.#unschedulable.delete(uid);
@@ -186,20 +189,23 @@ export class SchedulingQueue {
 
   #worth(queued: QueuedPod, event: ClusterEvent, old: unknown, now: unknown): boolean {
     if (event === wildcard) return true;
-    for (const plugin of queued.unschedulablePlugins) {
-      const registrations = this.#options.registrations(queued.info.pod, plugin);
-      if (!registrations) return true;
-      for (const { event: wanted, hint } of registrations) {
-        if (wanted.resource !== '*' && wanted.resource !== event.resource) continue;
-        if ((wanted.actions & event.actions) === 0) continue;
-        if (!hint || hint(queued.info.pod, old, now) === 'queue') return true;
-      }
+    for (const plugin of queued.unschedulablePlugins) if (this.#helps(plugin, queued.info.pod, event, old, now)) return true;
+    return false;
+  }
+
+  #helps(plugin: string, pod: Pod, event: ClusterEvent, old: unknown, now: unknown): boolean {
+    const registrations = this.#options.registrations(pod, plugin);
+    if (!registrations) return true;
+    for (const { event: wanted, hint } of registrations) {
+      if (wanted.resource !== '*' && wanted.resource !== event.resource) continue;
+      if ((wanted.actions & event.actions) === 0) continue;
+      if (!hint || hint(pod, old, now) === 'queue') return true;
     }
     return false;
   }
 
   #gateMayOpen(queued: QueuedPod, event: ClusterEvent, old: unknown, now: unknown): boolean {
-    return this.#worth({ ...queued, unschedulablePlugins: new Set([...queued.unschedulablePlugins, queued.gatedBy!]) }, event, old, now);
+    return this.#helps(queued.gatedBy!, queued.info.pod, event, old, now) || this.#worth(queued, event, old, now);
   }
 
   #requeue(queued: QueuedPod): void {
@@ -278,7 +284,9 @@ export class SchedulingQueue {
       this.#backoff.pop();
       this.#toActive(first);
     }
+    let left = this.#unschedulable.size;
     for (const [uid, queued] of this.#unschedulable) {
+      if (left-- === 0) break;
       if (queued.gatedBy || queued.timestamp + this.#options.unschedulableTimeout > now) continue;
       this.#unschedulable.delete(uid);
       this.#requeue(queued);
