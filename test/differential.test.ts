@@ -13,7 +13,7 @@ import { Recording } from './differential/recording.ts';
 
 /** A few seconds' worth; all that is kept is asked by `npm run differential -- --recorded`. */
 const quick =
-  /^(reviews|pages|limits|security|policies|applying|custom|verbs (configmaps|pods|replicasets|endpointslices|ingresses|cronjobs|limitranges|secrets|services|deployments|statefulsets|jobs|leases|networkpolicies|roles|storageclasses|resourcequotas) |rich (config|pod containers|pod security|service cluster|network policy|ingress|claim|deployment)$)/;
+  /^(documents|reviews|pages|limits|security|policies|applying|custom|verbs (configmaps|pods|replicasets|endpointslices|ingresses|cronjobs|limitranges|secrets|services|deployments|statefulsets|jobs|leases|networkpolicies|roles|storageclasses|resourcequotas) |rich (config|pod containers|pod security|service cluster|network policy|ingress|claim|deployment)$)/;
 
 const skip = existsSync(join(import.meta.dirname, 'differential/recorded.jsonl'))
   ? false

@@ -6,6 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { publishedTypes } from './openapi.ts';
 import { parseProto } from './proto.ts';
 import type { ProtoField } from './proto.ts';
 import { renderCri } from './cri.ts';
@@ -425,7 +426,6 @@ for (const name of names) {
       ['patch-strategy', 'patchStrategy'],
       ['patch-merge-key', 'patchMergeKey'],
       ['map-type', 'mapType'],
-      ['unions', 'unions'],
     ] as const) {
       const value = property[`x-kubernetes-${extension}`];
       if (value !== undefined) fact[to] = value;
@@ -442,6 +442,19 @@ if (missing.length) console.error(`fields without a protobuf number: ${missing.j
 files.set(
   'schema.json',
   `{\n${Object.entries(schema)
+    .map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`)
+    .join(',\n')}\n}\n`,
+);
+
+// ---- what the documents say beyond that ----
+const published = publishedTypes(
+  names,
+  globSync(join(kubernetes, 'api/openapi-spec/v3/*.json')).map((path) => readFileSync(path, 'utf8')),
+  readFileSync(join(kubernetes, 'pkg/generated/openapi/zz_generated.openapi.go'), 'utf8'),
+);
+files.set(
+  'published.json',
+  `{\n${Object.entries(published)
     .map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`)
     .join(',\n')}\n}\n`,
 );

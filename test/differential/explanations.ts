@@ -39,6 +39,18 @@ export function writeOpen(found: readonly { id: string; path: string }[]): void 
   writeFileSync(file, found.map(({ id, path }) => `${id}\t${path}\t${why(id, path)}\n`).join(''));
 }
 
+/** Forgets what was open and is not `still`; how much that is. What was not asked stays. */
+export function dropMended(asked: ReadonlySet<string>, still: readonly { id: string; path: string }[]): number {
+  const left = new Set(still.map(({ id, path }) => `${id}\t${path}`));
+  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  const kept = lines.filter((line) => {
+    const [id = '', path] = line.split('\t');
+    return !asked.has(id) || left.has(`${id}\t${path}`);
+  });
+  writeFileSync(file, kept.map((line) => `${line}\n`).join(''));
+  return lines.length - kept.length;
+}
+
 export class Explanations {
   readonly #open = readOpen();
   readonly #known = explained.map((explanation) => ({

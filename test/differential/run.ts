@@ -3,6 +3,7 @@
  *   --only 'expression'   scenarios whose name it matches
  *   --record              keeps upstream's answers for the test that needs no upstream, and which differences are open
  *   --recorded            compares with those that were kept, of which the test asks a part
+ *   --mended              takes what was asked and no longer differs out of the list of open differences
  *   --all                 lists explained differences as well
  *   --whole               whole answers after their differences
  *   --lines               a line a difference, for sorting and counting
@@ -12,7 +13,7 @@ import { walkScenario } from './ask.ts';
 import { differences } from './compare.ts';
 import type { Difference } from './compare.ts';
 import { startCoxswain } from './coxswain.ts';
-import { Explanations, writeOpen } from './explanations.ts';
+import { dropMended, Explanations, writeOpen } from './explanations.ts';
 import { HttpPeer } from './http-peer.ts';
 import { Recording } from './recording.ts';
 import { startUpstream, upstreamMissing } from './upstream.ts';
@@ -37,7 +38,7 @@ try {
   const explanations = new Explanations();
   // Big documents are kept as hashes, and compared so where answers are kept.
   const whole = !recorded && !has('--record');
-  let asked = 0;
+  const asked = new Set<string>();
   let same = 0;
   const still: { id: string; path: string }[] = [];
   for (const scenario of scenarios) {
@@ -46,7 +47,7 @@ try {
       theirs ? walkScenario(theirs, scenario, whole) : recording.answers(scenario),
     ]);
     for (const [index, { id, step, answer }] of here.entries()) {
-      asked++;
+      asked.add(id);
       const wanted = there[index]!.answer;
       if (!recorded) recording.add(scenario, step, there[index]!.kept ?? wanted);
       const found = differences(wanted, answer);
@@ -64,8 +65,9 @@ try {
     recording.write();
     writeOpen(still);
   }
+  if (has('--mended')) console.error(`${dropMended(asked, still)} differences are mended`);
   console.error(
-    `${asked} requests, ${same} answered alike, ${failed} differ without an explanation, ${new Set(still.map(({ id }) => id)).size} of all are to be mended`,
+    `${asked.size} requests, ${same} answered alike, ${failed} differ without an explanation, ${new Set(still.map(({ id }) => id)).size} of all are to be mended`,
   );
   ours[Symbol.dispose]();
   theirs?.[Symbol.dispose]();

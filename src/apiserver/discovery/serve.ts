@@ -1,6 +1,7 @@
 /** Serves the discovery documents; each is encoded once per state of the resource table. */
 import { createHash } from 'node:crypto';
 import { endCompressed } from '../http/handle.ts';
+import { answerNothingThere } from '../http/not-found.ts';
 import { notFoundPath } from '../http/request-info.ts';
 import type { PathRequest, PathTable } from '../http/paths.ts';
 import type { ResourceTable } from '../registry/table.ts';
@@ -106,7 +107,8 @@ export function serveDiscovery(paths: PathTable, table: ResourceTable, address: 
   paths.add('/apis/*', (request) => {
     const [, , name = '', version, ...rest] = request.path.replace(/\/$/, '').split('/');
     const group = current().find((other) => other.name === name && name !== '');
-    if (!group || rest.length > 0) throw notFoundPath();
+    if (!group) return answerNothingThere(request);
+    if (rest.length > 0) throw notFoundPath();
     if (version === undefined)
       return answer(
         request,

@@ -52,9 +52,9 @@ function publish(schema: Schema, dialect: Dialect): JsonObject {
   return made;
 }
 
-/** Version 2 knows no alternatives and no null, and kubectl reads properties and items as all that there may be. */
+/** Version 2 knows no alternatives, no null and, as published, no defaults, and kubectl reads properties and items as all that there may be. */
 function simplify(made: JsonObject, schema: Schema, keeps: boolean): void {
-  for (const field of ['allOf', 'oneOf', 'anyOf', 'not', 'nullable']) delete made[field];
+  for (const field of ['allOf', 'oneOf', 'anyOf', 'not', 'nullable', 'default']) delete made[field];
   if (schema.nullable || keeps) {
     delete made['items'];
     delete made['properties'];

@@ -6,7 +6,7 @@
  */
 import { FlowSchema, PriorityLevelConfiguration } from '#api';
 import type { ServerDependencies } from '../contract.ts';
-import { notFoundPath } from '../http/request-info.ts';
+import { answerNothingThere } from '../http/not-found.ts';
 import type { PathTable } from '../http/paths.ts';
 import { dumpLevels, dumpQueues, dumpRequests } from './debug.ts';
 import { FlowControl } from './flow-control.ts';
@@ -67,7 +67,7 @@ export function priorityAndFairness(
       // Not listed among the paths, as upstream's are not.
       paths.add('/debug/api_priority_and_fairness/*', ({ exchange, path, headers, query }) => {
         const dump = dumps[path.slice(path.lastIndexOf('/') + 1)];
-        if (!dump) throw notFoundPath();
+        if (!dump) return answerNothingThere({ exchange, headers });
         exchange.end(200, { ...headers, 'content-type': 'text/plain; charset=utf-8' }, dump(query));
       });
     },

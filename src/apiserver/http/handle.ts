@@ -28,7 +28,8 @@ import { gzipFrom, sendList } from './list-body.ts';
 import { negotiate, wantsPretty } from './negotiation.ts';
 import type { Accepted } from './negotiation.ts';
 import type { PathTable } from './paths.ts';
-import { isLongRunning, notFoundPath, parseRequest } from './request-info.ts';
+import { answerNothingThere } from './not-found.ts';
+import { isLongRunning, parseRequest } from './request-info.ts';
 import { patienceOf } from './request-timeout.ts';
 import { serveWatch, watchWriter } from './watch.ts';
 
@@ -226,7 +227,7 @@ async function servePath(
   headers: Record<string, string | string[]>,
 ): Promise<void> {
   const handler = server.paths.find(info.path);
-  if (!handler) throw notFoundPath();
+  if (!handler) return answerNothingThere({ exchange, headers });
   await handler({ exchange, path: info.path, query, user, headers });
 }
 

@@ -1,6 +1,6 @@
 /** /healthz, /livez, /readyz and their checks one by one. upstream: apiserver/pkg/server/healthz. */
 import type { PathRequest, PathTable } from './paths.ts';
-import { notFoundPath } from './request-info.ts';
+import { answerNothingThere } from './not-found.ts';
 
 export interface HealthCheck {
   name: string;
@@ -53,7 +53,7 @@ export class Health {
   async #one(endpoint: Endpoint, { exchange, path, headers }: PathRequest): Promise<void> {
     const name = path.slice(endpoint.length + 2);
     const check = this.#of(endpoint).find((other) => other.name === name);
-    if (!check) throw notFoundPath();
+    if (!check) return answerNothingThere({ exchange, headers });
     const reason = await this.#run(check);
     const plain = { ...headers, 'content-type': 'text/plain; charset=utf-8' };
     if (reason === undefined) exchange.end(200, plain, 'ok');

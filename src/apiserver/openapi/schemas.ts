@@ -3,6 +3,8 @@ import { schema } from '#api/facts';
 import type { FieldFact, TypeFact } from '#api/facts';
 import { descriptions } from './descriptions.ts';
 import type { TypeDescription } from './type-comments.ts';
+import { published } from '../../api/facts/published.ts';
+import type { PublishedType } from '../../api/facts/published.ts';
 
 export type JsonSchema = Record<string, unknown>;
 export type Dialect = 'v2' | 'v3';
@@ -27,22 +29,37 @@ export const refOf = (type: string, dialect: Dialect): string =>
   dialect === 'v2' ? `#/definitions/${type}` : `#/components/schemas/${type}`;
 
 function valueSchema(type: string, dialect: Dialect): JsonSchema {
-  if (type.startsWith('[]')) return { type: 'array', items: valueSchema(type.slice(2), dialect) };
+  if (type.startsWith('[]')) return { type: 'array', items: innerSchema(type.slice(2), dialect, innerZero(type)) };
   const scalar = scalars[type];
   if (scalar) return { ...scalar };
   return { $ref: refOf(type, dialect) };
 }
 
-function fieldSchema(fact: FieldFact, dialect: Dialect): JsonSchema {
-  const value = valueSchema(fact.type, dialect);
+/** What lists of lists hold: Go's zero is its default. */
+const innerZero = (type: string): unknown => (type === '[]string' ? '' : undefined);
+
+/** A reference has no room for neighbours in version 3. */
+function innerSchema(type: string, dialect: Dialect, standard: unknown, values?: string[]): JsonSchema {
+  const value = valueSchema(type, dialect);
+  const neighbours = { ...(standard !== undefined && dialect === 'v3' && { default: standard }), ...(values && { enum: values }) };
+  if (Object.keys(neighbours).length === 0) return value;
+  return '$ref' in value && dialect === 'v3' ? { allOf: [value], ...neighbours } : { ...value, ...neighbours };
+}
+
+function fieldSchema(name: string, fact: FieldFact, dialect: Dialect, told: PublishedType): JsonSchema {
+  const inner = (): JsonSchema => innerSchema(fact.type, dialect, told.innerDefaults?.[name], told.enums?.[name]);
   let made: JsonSchema;
-  if (fact.repeated) made = { type: 'array', items: value };
-  else if (fact.map) made = { type: 'object', additionalProperties: value };
-  // A reference has no room for neighbours in version 3.
-  else made = '$ref' in value && dialect === 'v3' ? { allOf: [value] } : value;
+  if (fact.repeated) made = { type: 'array', items: inner() };
+  else if (fact.map) made = { type: 'object', additionalProperties: inner() };
+  else {
+    const value = valueSchema(fact.type, dialect);
+    made = '$ref' in value && dialect === 'v3' && !told.bare?.includes(name) ? { allOf: [value] } : value;
+    const values = told.enums?.[name];
+    if (values) made['enum'] = values;
+  }
   if (fact.format && !fact.repeated && !fact.map && !('$ref' in made)) made['format'] = fact.format;
-  if (fact.default !== undefined && !('$ref' in made)) made['default'] = fact.default;
-  if (fact.enum) made['enum'] = fact.enum;
+  const standard = told.defaults?.[name];
+  if (standard !== undefined && dialect === 'v3') made['default'] = standard;
   if (fact.listType) made['x-kubernetes-list-type'] = fact.listType;
   if (fact.listMapKeys) made['x-kubernetes-list-map-keys'] = fact.listMapKeys;
   if (fact.mapType) made['x-kubernetes-map-type'] = fact.mapType;
@@ -64,10 +81,11 @@ export function typeSchema(name: string, dialect: Dialect, about?: TypeDescripti
   const properties: Record<string, JsonSchema> = {};
   const required: string[] = [];
   const told = descriptions[name];
+  const beyond = published[name] ?? {};
   for (const [field, fieldFact] of Object.entries(fact.fields)) {
-    properties[field] = fieldSchema(fieldFact, dialect);
+    properties[field] = fieldSchema(field, fieldFact, dialect, beyond);
     const description = about?.fields.get(field) ?? told?.[field];
-    if (description) properties[field]['description'] = description;
+    if (description && !beyond.bare?.includes(field)) properties[field]['description'] = description;
     if (fieldFact.required) required.push(field);
   }
   return {
@@ -77,6 +95,7 @@ export function typeSchema(name: string, dialect: Dialect, about?: TypeDescripti
     ...(required.length > 0 && { required }),
     ...(fact.gvks && { 'x-kubernetes-group-version-kind': fact.gvks }),
     ...(fact.mapType && { 'x-kubernetes-map-type': fact.mapType }),
+    ...(beyond.unions && { 'x-kubernetes-unions': beyond.unions }),
   };
 }
 

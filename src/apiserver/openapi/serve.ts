@@ -1,10 +1,12 @@
 /** Serves the OpenAPI documents. They are made when first asked for, and anew when the resources they tell of have changed. */
 import { createHash } from 'node:crypto';
+import { groups as builtInGroups } from '#api/facts';
 import type { Discovery } from '../discovery/serve.ts';
 import { endCompressed } from '../http/handle.ts';
-import { notFoundPath } from '../http/request-info.ts';
 import type { PathRequest, PathTable } from '../http/paths.ts';
 import type { ResourceTable } from '../registry/table.ts';
+import { generalInformation } from './information.ts';
+import type { Information } from './information.ts';
 
 interface Document {
   bytes: Uint8Array;
@@ -50,7 +52,17 @@ export function serveOpenApi(paths: PathTable, discovery: Discovery, table: Reso
         .groups()
         .find(({ name }) => name === group)!
         .versions.find((entry) => entry.version === version)!;
-      return Buffer.from(JSON.stringify(await groupVersionDocument(found.resources, table)));
+      return Buffer.from(JSON.stringify(await groupVersionDocument(group, version, found.resources, table)));
+    });
+  const general = (): Information[] =>
+    generalInformation(
+      builtInGroups.map(({ name }) => name),
+      (path) => paths.find(path) !== undefined,
+    );
+  const informed = (about: Information): Promise<Document> =>
+    document(about.document, 0, async () => {
+      const { informationDocument } = await import('./documents.ts');
+      return Buffer.from(JSON.stringify(await informationDocument(about)));
     });
   const end = async ({ exchange, headers, query }: PathRequest, { bytes, hash }: Document, contentType: string): Promise<void> => {
     const etag = `"${hash}"`;
@@ -69,6 +81,8 @@ export function serveOpenApi(paths: PathTable, discovery: Discovery, table: Reso
 
   paths.add('/openapi/v3', async (request) => {
     const index: Record<string, { serverRelativeURL: string }> = {};
+    for (const about of general())
+      index[about.document] = { serverRelativeURL: `/openapi/v3/${about.document}?hash=${(await informed(about)).hash}` };
     for (const { path, group, version } of groupVersions()) {
       // Hashing would make every document: what changes a document changes the table.
       const known = documents.get(path);
@@ -83,8 +97,9 @@ export function serveOpenApi(paths: PathTable, discovery: Discovery, table: Reso
   paths.add('/openapi/v3/*', async (request) => {
     const path = request.path.slice('/openapi/v3/'.length).replace(/\/$/, '');
     const found = groupVersions().find((entry) => entry.path === path);
-    if (found) {
-      const made = await groupVersion(found.group, found.version);
+    const about = found ? undefined : general().find((entry) => entry.document === path);
+    if (found || about) {
+      const made = await (found ? groupVersion(found.group, found.version) : informed(about!));
       const asked = request.query.get('hash');
       if (asked !== null && asked !== made.hash) {
         request.exchange.end(301, { ...request.headers, location: `/openapi/v3/${path}?hash=${made.hash}` });
@@ -96,14 +111,14 @@ export function serveOpenApi(paths: PathTable, discovery: Discovery, table: Reso
       const other = source().find((entry) => entry.path === path);
       if (other) return other.serve(request);
     }
-    throw notFoundPath();
+    request.exchange.end(404, request.headers);
   });
   paths.add('/openapi/v2', async (request) => {
     const accept = String(request.exchange.headers['accept'] ?? '');
     const whole = (): Promise<Document> =>
       document('v2', table.version, async () => {
         const { wholeDocument } = await import('./documents.ts');
-        return Buffer.from(JSON.stringify(await wholeDocument(discovery.groups(), table)));
+        return Buffer.from(JSON.stringify(await wholeDocument(discovery.groups(), table, general())));
       });
     if (!accept.includes(protobufV2) && !accept.includes(protobufV2Dot)) return end(request, await whole(), 'application/json');
     const made = await document('v2.protobuf', table.version, async () => {
