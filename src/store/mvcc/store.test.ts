@@ -46,7 +46,7 @@ function setup(options: { quotaBytes?: number } = {}) {
     compact: () => Promise.resolve(),
     drop: (records) => {
       dropped.push(...records);
-      return Promise.resolve();
+      return turn();
     },
     close: () => Promise.resolve(),
   };
@@ -247,3 +247,22 @@ test('a watch of a long past reads it in slices of whole revisions, and misses n
   );
   for (const { revision, events: own } of batches) assert.equal(own.at(-1)!.keyValue.modRevision, revision);
 });
+
+for (const writers of [1, 100, 3000])
+  test(`compaction keeps pace with ${writers} writers at once: what is kept does not grow`, async () => {
+    const { store, writes, dropped } = setup();
+    const rounds = 20;
+    const kept: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const done = Array.from({ length: writers }, (_, index) => store.txn(put(`key-${index}`, String(round))));
+      await turn();
+      await writes[round]!.succeed();
+      await Promise.all(done);
+      await store.compact(await store.revision());
+      kept.push((round + 1) * writers - dropped.length);
+    }
+    const most = Math.max(...kept.slice(0, 5));
+    assert(Math.max(...kept) <= most, `records kept: ${kept.join(' ')}`);
+    await store.reclaimed();
+    assert.equal(rounds * writers - dropped.length, writers);
+  });

@@ -65,8 +65,12 @@ interface Waiting {
   fail(error: unknown): void;
 }
 
-/** Records looked at by one step of a compaction. */
+/**
+ * Records looked at by one step of a compaction: at least so many, and so many for each that was made meanwhile. A write takes all that
+ * waits, and a step comes between two writes: steps of a fixed size would fall behind many writers, and history grow for ever.
+ */
 const compactionStep = 500;
+const compactionPace = 2;
 
 export class MvccStore implements Store {
   readonly embedded = true;
@@ -101,6 +105,8 @@ export class MvccStore implements Store {
   #leaseTimerAt = Infinity;
   #compaction: Promise<void> = Promise.resolve();
   #compacting = false;
+  /** Records made since the last step of a compaction began. */
+  #made = 0;
   /** Records that nobody can see any more and that are still on the disk. */
   #garbage: Record[] = [];
   #closed: Promise<void> | undefined;
@@ -296,6 +302,7 @@ export class MvccStore implements Store {
     }
     this.#newest++;
     this.#bytes += added;
+    this.#made += changes.length;
     for (const record of changes) this.#history.append(record);
     return evaluated;
   }
@@ -403,15 +410,20 @@ export class MvccStore implements Store {
   /** Goes through what changed up to the compacted revision, in steps, and drops what these changes made superfluous. */
   async #reclaim(): Promise<void> {
     try {
-      for (;;) {
+      for (let step = compactionStep; ; step = Math.max(compactionStep, compactionPace * this.#made)) {
+        this.#made = 0;
         const revision = this.#compacted;
-        const steps = this.#history.drop(revision, compactionStep);
+        const steps = this.#history.drop(revision, step);
+        // Each drops what it replaced and no more, so that a step frees about as many records as it looks at; a tombstone goes as well.
+        for (const { key, modRevision, version } of steps)
+          this.#garbage.push(...this.#prune(key, version === 0 ? modRevision + 1 : modRevision));
         // The changes of the revision itself stay in the history; what they replaced does not.
-        const changed = steps.length > 0 ? steps : this.#history.of(revision);
-        this.#garbage.push(...changed.flatMap((record) => this.#prune(record.key, revision)));
+        if (steps.length === 0) for (const { key } of this.#history.of(revision)) this.#garbage.push(...this.#prune(key, revision));
         if (!this.#backing) this.#garbage = [];
         // What cannot be dropped stays on the list, for the next compaction.
-        for (let part = this.#garbage.slice(0, compactionStep); part.length > 0; part = this.#garbage.slice(0, compactionStep)) {
+        while (this.#garbage.length > 0) {
+          const part = this.#garbage.slice(0, step);
+          this.#made = 0;
           await this.#backing!.drop(part);
           this.#garbage.splice(0, part.length);
         }
