@@ -151,6 +151,14 @@ export class WireWriter {
     return this.#wrote(start, length);
   }
 
+  /** A string of bytes: each UTF-16 unit is one, 0-255. */
+  latin1(value: string): this {
+    this.varint(value.length);
+    this.#room(value.length);
+    this.#at += this.#bytes.write(value, this.#at, 'latin1');
+    return this;
+  }
+
   block(value: Uint8Array): this {
     this.varint(value.length);
     this.#room(value.length);

@@ -4,7 +4,7 @@
  */
 import { WireWriter } from '#machinery/codec';
 import type { KeyValue, RangeResult, StoreEvent } from '../contract.ts';
-import { codec, toBytes } from '../etcd/protocol.ts';
+import { codec } from '../etcd/protocol.ts';
 import type { Wire } from '../etcd/protocol.ts';
 
 const varint = 0;
@@ -71,16 +71,15 @@ function writeHeader(writer: WireWriter, header: Wire): void {
 
 function writeKeyValue(writer: WireWriter, { key, value, createRevision, modRevision, version, lease }: KeyValue): void {
   // The length is known: nothing has to be moved for it.
-  const name = toBytes(key);
   const size =
-    fieldSize(name.length) +
+    fieldSize(key.length) +
     (value.length > 0 ? fieldSize(value.length) : 0) +
     numberSize(createRevision) +
     numberSize(modRevision) +
     numberSize(version) +
     numberSize(lease);
   writer.varint(size);
-  writer.tag(1, block).block(name);
+  writer.tag(1, block).latin1(key);
   number(writer, 2, createRevision);
   number(writer, 3, modRevision);
   number(writer, 4, version);

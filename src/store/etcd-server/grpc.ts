@@ -141,6 +141,8 @@ function listenerOf(tls: ServerTls | 'insecure', accept: (socket: Socket) => voi
 const begin = { 'content-type': 'application/grpc', date: undefined };
 const succeeded = { 'grpc-status': '0' };
 const prefix = 5;
+/** Shorter messages are copied behind their prefix, longer ones follow it. */
+const copied = 16 * 1024;
 const nothing = (): void => undefined;
 
 class Call implements StreamCall {
@@ -181,11 +183,13 @@ class Call implements StreamCall {
 
   send(message: Uint8Array, done?: () => void): void {
     this.#begin();
-    const framed = Buffer.allocUnsafe(prefix + message.length);
+    const whole = message.length < copied;
+    const framed = Buffer.allocUnsafe(prefix + (whole ? message.length : 0));
     framed[0] = 0;
     framed.writeUInt32BE(message.length, 1);
-    framed.set(message, prefix);
-    this.#stream.write(framed, done);
+    if (whole) framed.set(message, prefix);
+    this.#stream.write(framed, whole ? done : undefined);
+    if (!whole) this.#stream.write(message, done);
   }
 
   end(): void {

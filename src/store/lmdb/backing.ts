@@ -74,7 +74,13 @@ export class LmdbBacking implements Backing {
 
   #read({ sequence }: Record): Buffer | undefined {
     try {
-      return this.#tables.values.getBinary(sequence);
+      // Bytes of lmdb's own, there until its next read. It tells their number by a `length` that may be less than there is room for.
+      const found = this.#tables.values.getBinaryFast(sequence);
+      if (!found) return undefined;
+      // A small value comes out of Node's pool: memory of its own is most of what reading it would cost.
+      const value = Buffer.allocUnsafe(found.length);
+      value.set(found.byteLength === found.length ? found : found.subarray(0, found.length));
+      return value;
     } catch (error) {
       throw this.#failure(error);
     }
