@@ -21,6 +21,7 @@ export { clusterParts } from './config.ts';
 export type { ClusterPart } from './config.ts';
 export { down, existingCluster, listClusters } from './down.ts';
 export { findKubectl } from './kubectl.ts';
+export { unpackTool } from './kubectl-layer.ts';
 export { requirements, whySimulated } from './requirements.ts';
 export { bundle } from './program.ts';
 export { pathsOf } from './paths.ts';
