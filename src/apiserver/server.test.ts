@@ -30,6 +30,27 @@ async function server(): Promise<ApiServer & { clock: ReturnType<typeof virtualC
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+test('a server whose address endpoints must not name starts all the same, and says so', async () => {
+  const clock = virtualClock(Date.parse('2026-01-01T00:00:00Z'));
+  await using store = memoryStore({ clock, random: seededRandom(1) });
+  const logged: string[] = [];
+  for (const securePort of [6443, 6444]) {
+    await using made = await createApiServer({
+      store,
+      clock,
+      random: seededRandom(2),
+      log: { ...silentLog, error: (message, keys) => void logged.push(`${message}: ${(keys?.['error'] as Error).message}`) },
+      freeze: true,
+      authentication: () => ({ authenticate: () => admin }),
+      authorization: () => () => ({ verdict: 'allow', reason: '' }),
+      bootstrap: { kubernetesService: { serviceCidrs: ['10.96.0.0/16'], advertiseAddress: '127.0.0.1', securePort } },
+    });
+    await made.ready;
+  }
+  assert.equal(logged.length, 1);
+  assert.match(logged[0]!, /^Cannot write the Service kubernetes: Endpoints "kubernetes" is invalid: .*may not be in the loopback range/);
+});
+
 test('a ConfigMap is created, read, listed, updated, watched and deleted in process', async () => {
   await using api = await server();
   const client = api.clientFor(admin);

@@ -46,6 +46,12 @@ export const mostMachines = 240;
 export const machineAddress = (config: ClusterConfig, index: number): string =>
   config.machineNetwork ? `${config.machineNetwork}.${10 + index}` : '127.0.0.1';
 
+/**
+ * The address that the Service kubernetes names. Where only this machine's loopback reaches the API, which endpoints must not name, it is
+ * one at which nobody is, kept for examples (RFC 5737): simulated pods send nothing there.
+ */
+export const advertisedAddress = (config: ClusterConfig): string => (config.machineNetwork ? machineAddress(config, 1) : '192.0.2.1');
+
 export const clusterNameError = (name: string): string | undefined =>
   /^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/.test(name)
     ? undefined

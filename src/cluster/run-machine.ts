@@ -11,7 +11,7 @@ import { machinesGroup } from './add-ons.ts';
 import { clusterAudit } from './audit.ts';
 import { clusterCertificates, filePems } from './certificates.ts';
 import type { ClusterCertificates } from './certificates.ts';
-import { machineAddress, machineName, readConfig } from './config.ts';
+import { advertisedAddress, machineAddress, machineName, readConfig } from './config.ts';
 import type { ClusterConfig, ClusterPart } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
 import { pathsOf } from './paths.ts';
@@ -144,13 +144,12 @@ async function startFirst(
   const store = await openStore(config, paths, systemClock);
   held.add(() => store.close());
   const sandboxed = config.runtime === 'containerd' && config.machines > 0;
-  const address = machineAddress(config, 1);
   const controlPlane = await startControlPlane(
     {
       config,
       certificates,
       store,
-      advertise: { address, port: sandboxed ? securePort : config.port },
+      advertise: { address: advertisedAddress(config), port: sandboxed ? securePort : config.port },
       ...clusterAudit(process.env, context),
     },
     context,
@@ -158,7 +157,7 @@ async function startFirst(
   held.add(() => controlPlane.stop());
   const { server } = controlPlane;
   await server.listen(listening ? { fd: listenerDescriptor } : { host: '127.0.0.1', port: config.port });
-  if (sandboxed) await server.listen({ host: address, port: securePort });
+  if (sandboxed) await server.listen({ host: machineAddress(config, 1), port: securePort });
   await server.ready;
   report({ step: 'API server' });
   report({ ready: 'api' });

@@ -15,7 +15,7 @@ import { memoryStore } from '#store';
 import type { Store } from '#store';
 import { machinesGroup } from './add-ons.ts';
 import { clusterCertificates, memoryPems } from './certificates.ts';
-import { defaults, machineName } from './config.ts';
+import { advertisedAddress, defaults, machineName } from './config.ts';
 import type { ClusterConfig, ClusterPart } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -84,7 +84,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<R
     const store = options.store ?? memoryStore({ clock, random });
     if (!options.store) held.add(() => store.close());
     const controlPlane = await startControlPlane(
-      { config, certificates, store, advertise: { address: '127.0.0.1', port: 6443 }, freeze: options.freeze ?? true },
+      { config, certificates, store, advertise: { address: advertisedAddress(config), port: 6443 }, freeze: options.freeze ?? true },
       context,
     );
     held.add(() => controlPlane.stop());

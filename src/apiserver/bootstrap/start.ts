@@ -4,7 +4,7 @@ import { timestamp } from '#machinery/clock';
 import type { Clock } from '#machinery/clock';
 import { equal } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
-import { isConflict } from '#machinery/status';
+import { isConflict, isStatus } from '#machinery/status';
 import type { Store } from '#store';
 import type { ApiServerOptions } from '../options.ts';
 import { decodeStored } from '../registry/generic/encoding.ts';
@@ -36,8 +36,15 @@ export async function prepareStore(options: ApiServerOptions): Promise<(client: 
       await ensureBootstrap(client, [entry]);
       await renew(client, entry.object as ConfigMap);
     }
-    // Another server's endpoints are this server's now.
-    if (kubernetesService && moved.length > 0) await ensureKubernetesService(client, kubernetesService, clock);
+    if (!kubernetesService || moved.length === 0) return;
+    try {
+      // Another server's endpoints are this server's now.
+      await ensureKubernetesService(client, kubernetesService, clock);
+    } catch (error) {
+      // A server that pods cannot find serves everybody else. upstream: kubernetesservice.Controller.Start.
+      if (!isStatus(error)) throw error;
+      options.log.error('Cannot write the Service kubernetes', { address: kubernetesService.advertiseAddress, error });
+    }
   };
 }
 
