@@ -20,12 +20,19 @@ export interface FieldError {
   message: string;
 }
 
+/** Fields that are maps in Go, which prints those by their keys. */
+const maps = new Set(['matchLabels', 'nodeSelector', 'labels', 'annotations', 'requests', 'limits']);
+const sorted = (key: string, value: unknown): unknown =>
+  maps.has(key) && typeof value === 'object' && value !== null
+    ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+    : value;
+
 /** How upstream prints a bad value inside a message. */
 function shown(value: unknown): string {
   if (value === undefined || value === null) return 'null';
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  return JSON.stringify(value);
+  return JSON.stringify(value, sorted);
 }
 
 const withDetail = (text: string, detail: string): string => (detail ? `${text}: ${detail}` : text);
