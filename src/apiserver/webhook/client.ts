@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:https';
 import type { Clock } from '#machinery/clock';
+import { jsonSyntaxError } from '#machinery/codec';
 import { parseAddressLoosely } from '#machinery/ip';
 import type { ServiceResolver } from './service-resolver.ts';
 
@@ -51,9 +52,7 @@ export class WebhookClient {
     try {
       return JSON.parse(text) as unknown;
     } catch (error) {
-      throw new Error(`couldn't get version/kind; json parse error: ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      });
+      throw new Error(`couldn't get version/kind; json parse error: ${jsonSyntaxError(text) ?? String(error)}`, { cause: error });
     }
   }
 

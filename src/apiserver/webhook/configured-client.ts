@@ -4,6 +4,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { HttpTransportOptions } from '#client';
 import { sleep } from '#machinery/clock';
 import type { Clock, Random } from '#machinery/clock';
+import { jsonSyntaxError } from '#machinery/codec';
 
 export type WebhookAddress = Pick<
   HttpTransportOptions,
@@ -133,6 +134,6 @@ function answered(code: number, text: string, resolve: (value: unknown) => void,
   try {
     resolve(text === '' ? undefined : JSON.parse(text));
   } catch (error) {
-    reject(new WebhookFailure(`the webhook's answer is not JSON: ${(error as Error).message}`, code, error));
+    reject(new WebhookFailure(`couldn't get version/kind; json parse error: ${jsonSyntaxError(text) ?? String(error)}`, code, error));
   }
 }

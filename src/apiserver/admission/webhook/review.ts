@@ -1,10 +1,12 @@
 import type { Kind } from '#api';
 import type { Random } from '#machinery/clock';
+import { jsonSyntaxError } from '#machinery/codec';
 import type { KubeObject } from '#machinery/meta';
 import { badRequest, failure, StatusError } from '#machinery/status';
 import type { Status } from '../../../api/facts/types.ts';
 import { shownUser } from '../../authn/shown-user.ts';
 import type { AdmissionAttributes } from '../../contract.ts';
+import { jsonType } from '../../registry/structure.ts';
 import type { AnyWebhook } from './hooks.ts';
 
 /** What a webhook answered. upstream: webhook/request AdmissionResponse. */
@@ -107,16 +109,14 @@ export function readReview(webhook: string, sent: { uid: string; body: object },
 }
 
 function decodePatch(webhook: string, text: string): Record<string, unknown>[] {
+  const undecodable = (why: string): CallError => new CallError(webhook, `received undecodable patch in webhook response: ${why}`);
   let patch: unknown;
   try {
     patch = JSON.parse(text);
   } catch (error) {
-    throw new CallError(
-      webhook,
-      `received undecodable patch in webhook response: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw undecodable(jsonSyntaxError(text) ?? String(error));
   }
-  if (!Array.isArray(patch)) throw new CallError(webhook, 'received undecodable patch in webhook response: it is not a list');
+  if (!Array.isArray(patch)) throw undecodable(`json: cannot unmarshal ${jsonType(patch)} into Go value of type jsonpatch.Patch`);
   return patch as Record<string, unknown>[];
 }
 

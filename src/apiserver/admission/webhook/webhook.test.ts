@@ -15,13 +15,13 @@ import { mutatingAdmissionWebhook } from './mutating.ts';
 import { validatingAdmissionWebhook } from './validating.ts';
 
 type Review = { request: { uid: string; object: ConfigMap | null; operation: string; userInfo: object }; apiVersion: string; kind: string };
-type Answer = (review: Review, path: string) => Record<string, unknown> | undefined;
+type Answer = (review: Review, path: string) => Record<string, unknown> | string | undefined;
 
 const ca = createCa('hooks', { clock: systemClock });
 const identity = issue({ ca, commonName: 'hook', dnsNames: ['hook.ns.svc'], usages: ['server auth'], clock: systemClock });
 const caBundle = Buffer.from(ca.certificate).toString('base64');
 
-/** A webhook server behind the Service ns/hook; `answer` undefined: never. */
+/** A webhook server behind the Service ns/hook; `answer` undefined: never, a text: as it stands. */
 async function setup(answer: Answer) {
   const bed = testbed();
   const asked: string[] = [];
@@ -34,6 +34,7 @@ async function setup(answer: Answer) {
       const review = JSON.parse(Buffer.concat(chunks).toString()) as Review;
       const body = answer(review, path);
       if (!body) return;
+      if (typeof body === 'string') return void response.end(body);
       response.end(JSON.stringify({ kind: review.kind, apiVersion: review.apiVersion, response: { uid: review.request.uid, ...body } }));
     });
   });
@@ -178,6 +179,32 @@ test('a webhook that cannot be called fails closed or open, in time', async () =
   it.bed.put(ValidatingWebhookConfiguration, { metadata: { name: 'v' }, webhooks: [untrusted] });
   await it.bed.clock.advance(0);
   await assert.rejects(run(plugin, request()), /x509: certificate signed by unknown authority/);
+});
+
+test("an answer that is not what it should be is told in Go's words", async () => {
+  const patched = (text: string) => ({ allowed: true, patchType: 'JSONPatch', patch: Buffer.from(text).toString('base64') });
+  const cases: [answer: Record<string, unknown> | string, wanted: string][] = [
+    ['very', "failed to call webhook: couldn't get version/kind; json parse error: invalid character 'v' looking for beginning of value"],
+    ['{"kind":', "failed to call webhook: couldn't get version/kind; json parse error: unexpected end of JSON input"],
+    [patched('[{]'), "received undecodable patch in webhook response: invalid character ']' looking for beginning of object key string"],
+    [
+      patched('{"op":"add"}'),
+      'received undecodable patch in webhook response: json: cannot unmarshal object into Go value of type jsonpatch.Patch',
+    ],
+  ];
+  for (const [answer, wanted] of cases) {
+    await using context = await setup(() => answer);
+    context.bed.put(MutatingWebhookConfiguration, { metadata: { name: 'm' }, webhooks: [hook('a.hooks')] });
+    await assert.rejects(
+      run(
+        mutatingAdmissionWebhook(context.parts, () => Promise.resolve()),
+        request(),
+      ),
+      {
+        message: `Internal error occurred: failed calling webhook "a.hooks": ${wanted}`,
+      },
+    );
+  }
 });
 
 test('mutating webhooks change objects, and are asked again when others did', async () => {
