@@ -57,6 +57,8 @@ export class ClusterZone {
   readonly #namespaces: Informer<Namespace>;
   /** Grows with every change: the serial of the zone. */
   #serial = 1;
+  /** Grows with every change that may change an answer. */
+  #version = 1;
   readonly #subscriptions: Disposable[];
 
   /** `nameServers`: the addresses under which this server is reached. */
@@ -76,8 +78,18 @@ export class ClusterZone {
     this.#slices.addIndex('dns/ip', ({ endpoints, metadata }) =>
       metadata?.labels?.[serviceLabel] ? [...new Set((endpoints ?? []).flatMap((endpoint) => endpoint.addresses))] : [],
     );
-    const changed = { added: () => void this.#serial++, updated: () => void this.#serial++, deleted: () => void this.#serial++ };
-    this.#subscriptions = [this.#services.on(changed), this.#slices.on(changed)];
+    const change = (): void => void (this.#serial++, this.#version++);
+    const changed = { added: change, updated: change, deleted: change };
+    const namespace = (): void => void this.#version++;
+    this.#subscriptions = [
+      this.#services.on(changed),
+      this.#slices.on(changed),
+      this.#namespaces.on({ added: namespace, deleted: namespace }),
+    ];
+  }
+
+  get version(): number {
+    return this.#version;
   }
 
   close(): void {

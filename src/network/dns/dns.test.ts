@@ -204,6 +204,35 @@ test('changes are seen at once', async () => {
   await server.dns.stop();
 });
 
+test('a question that comes again gets the same answer with its own id, until the zone changes', async () => {
+  const informers = cluster();
+  const server = await start(informers);
+  const ask = (id: number, name: string, type: RecordType = 'A', edns?: number): Promise<Buffer> =>
+    udp(question({ name, type, ...(edns && { edns }) }, id), server.port);
+  const asks: [name: string, type?: RecordType, edns?: number][] = [
+    [`web.${zone}`],
+    [`web.${zone}`, 'AAAA'],
+    [`WEB.${zone}`],
+    [`web.${zone}`, 'A', 1400],
+    [`none.${zone}`],
+    [`many.${zone}`],
+    [`_http._tcp.group.${zone}`, 'SRV'],
+  ];
+  for (const of of asks) {
+    const [first, second] = [await ask(7, ...of), await ask(0xabcd, ...of)];
+    assert.equal(second.readUInt16BE(0), 0xabcd);
+    assert.deepEqual(second.subarray(2), first.subarray(2), String(of));
+  }
+  const addressNow = async (): Promise<string[]> => told((await server.ask({ name: `web.${zone}` })).answers);
+  informers.set(Service, { metadata: { name: 'web', namespace: 'default' }, spec: { clusterIP: '10.96.0.6' } });
+  assert.deepEqual(await addressNow(), [`web.${zone} A 10.96.0.6`]);
+  informers.remove(Namespace, 'default');
+  assert.deepEqual(await addressNow(), []);
+  informers.set(Namespace, { metadata: { name: 'default' } });
+  assert.deepEqual(await addressNow(), [`web.${zone} A 10.96.0.6`]);
+  await server.dns.stop();
+});
+
 test('what does not fit UDP is cut, and whole by TCP', async () => {
   const server = await start(cluster());
   const cut = await server.ask({ name: `many.${zone}` });

@@ -8,6 +8,7 @@ import type { Clock, Random } from '#machinery/clock';
 import { running } from '#machinery/lifecycle';
 import type { Component, Context, Running } from '#machinery/lifecycle';
 import type { Log } from '#machinery/log';
+import { AnswerCache } from './answer-cache.ts';
 import { ClusterZone } from './cluster-zone.ts';
 import { Forwarder, cutToQuestion, parseResolver } from './forwarder.ts';
 import { listen } from './listener.ts';
@@ -80,6 +81,7 @@ class DnsServer {
   readonly #clock: Clock;
   readonly #zone: ClusterZone;
   readonly #forwarder: Forwarder;
+  readonly #given = new AnswerCache();
   listeners: Listener[] = [];
 
   constructor(options: DnsOptions, context: Context, upstreams: readonly string[]) {
@@ -103,9 +105,13 @@ class DnsServer {
     await Promise.all(this.listeners.splice(0).map((listener) => listener.close()));
   }
 
-  async #handle(bytes: Buffer, tcp: boolean): Promise<Buffer | undefined> {
+  #handle(bytes: Buffer, tcp: boolean): Buffer | undefined | Promise<Buffer> {
     // Answers, and what is no message at all, get no answer: two servers could go on for ever.
     if (bytes.length < headerLength || bytes.readUInt8(2) & 0x80) return undefined;
+    return (tcp ? undefined : this.#given.get(bytes, this.#zone.version)) ?? this.#answerTo(bytes, tcp);
+  }
+
+  async #answerTo(bytes: Buffer, tcp: boolean): Promise<Buffer> {
     let query: DecodedPacket;
     try {
       query = decode(bytes);
@@ -126,8 +132,13 @@ class DnsServer {
     const [question] = query.questions ?? [];
     if (!question || query.questions!.length !== 1) return reply({ rcode: 'FORMERR' });
     if ((ednsOf(query)?.ednsVersion ?? 0) !== 0) return reply({ rcode: 'BADVERS' });
+    const { version } = this.#zone;
     const inZone = (question.class ?? 'IN') === 'IN' ? await this.#fromZone(question, query, tcp) : undefined;
-    if (inZone) return reply(inZone);
+    if (inZone) {
+      const answer = reply(inZone.reply);
+      if (!tcp && inZone.own) this.#given.set(bytes, version, answer);
+      return answer;
+    }
     if (!this.#forwarder.available) return reply({ rcode: 'REFUSED' });
     const answer = await this.#forwarder.ask(bytes, cacheKey(question, query), tcp);
     if (!answer) return reply({ rcode: 'SERVFAIL' });
@@ -135,19 +146,15 @@ class DnsServer {
     return answer.length <= size ? answer : cutToQuestion(answer, questionEnd(bytes));
   }
 
-  async #fromZone(question: Question, query: DecodedPacket, tcp: boolean): Promise<Reply | undefined> {
+  /** `own`: nothing of it came from elsewhere. */
+  async #fromZone(question: Question, query: DecodedPacket, tcp: boolean): Promise<{ reply: Reply; own: boolean } | undefined> {
     const name = question.name.toLowerCase().replace(/\.$/, '');
     const found = this.#zone.answer(name, question.type, question.name);
     if (!found) return undefined;
     const { rcode, follow } = found;
     const answers = follow === undefined ? found.answers : [...found.answers, ...(await this.#follow(follow, question, query, tcp))];
-    return {
-      rcode,
-      authoritative: true,
-      answers,
-      additionals: found.additionals,
-      ...(answers.length === 0 && { authorities: [this.#zone.soa()] }),
-    };
+    const authorities = answers.length === 0 && { authorities: [this.#zone.soa()] };
+    return { reply: { rcode, authoritative: true, answers, additionals: found.additionals, ...authorities }, own: follow === undefined };
   }
 
   /** The records a CNAME leads to, as far as they can be had. */

@@ -1,12 +1,13 @@
 /** Sockets that questions come in by: UDP, and TCP with its two-byte lengths. */
 import { createSocket } from 'node:dgram';
+import type { RemoteInfo } from 'node:dgram';
 import { createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Clock } from '#machinery/clock';
 import { framed } from './forwarder.ts';
 
-/** Answers a message; undefined when it deserves none. Must not reject. */
-export type Handler = (bytes: Buffer, transport: 'udp' | 'tcp') => Promise<Buffer | undefined>;
+/** Answers a message, at once where it can; undefined when it deserves no answer. Must neither throw nor reject. */
+export type Handler = (bytes: Buffer, transport: 'udp' | 'tcp') => Buffer | undefined | Promise<Buffer | undefined>;
 
 export interface ListenAddress {
   address: string;
@@ -36,14 +37,22 @@ export async function listen({ address, port }: ListenAddress, handler: Handler,
 
 function listenUdp(address: string, port: number, handler: Handler): Promise<{ close(): Promise<void> }> {
   return new Promise((resolve, reject) => {
-    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+    const family = address.includes(':') ? 6 : 4;
+    const socket = createSocket({
+      type: family === 6 ? 'udp6' : 'udp4',
+      // Askers and listeners are addresses already: nothing to look up, and no turn of the event loop to lose by it.
+      lookup: (host, _options, found) => found(null, host, family),
+    });
     let closed = false;
+    // Without a callback a failure to send goes to the socket's 'error': who does not hear the answer asks again.
+    const send = (answer: Buffer | undefined, from: RemoteInfo): void => {
+      if (answer && !closed) socket.send(answer, from.port, from.address);
+    };
     socket.once('error', reject);
     socket.on('message', (bytes, from) => {
-      void handler(bytes, 'udp').then((answer) => {
-        // Who does not hear the answer asks again.
-        if (answer && !closed) socket.send(answer, from.port, from.address, () => undefined);
-      });
+      const answer = handler(bytes, 'udp');
+      if (answer instanceof Promise) void answer.then((bytes) => send(bytes, from));
+      else send(answer, from);
     });
     socket.bind(port, address, () => {
       socket.off('error', reject);
@@ -77,7 +86,7 @@ function listenTcp(address: string, port: number, handler: Handler, clock: Clock
         const length = buffer.readUInt16BE(0);
         const message = buffer.subarray(2, 2 + length);
         buffer = buffer.subarray(2 + length);
-        void handler(message, 'tcp').then((answer) => {
+        void Promise.resolve(handler(message, 'tcp')).then((answer) => {
           if (answer && !socket.destroyed) socket.write(framed(answer));
         });
       }
