@@ -89,6 +89,8 @@ export interface KindRules<T extends KubeObject = KubeObject> {
   gracePeriod?(object: T, asked: number | undefined): number;
   /** Fields that a write of the object itself never changes, and nobody comes to own by it. Default: the status where there is one. */
   resetFields?: readonly string[];
+  /** The same of a write of its status. Default: all but metadata and status. */
+  statusResetFields?: readonly string[];
   /** Why an object of this name may never be deleted; undefined where it may. */
   refuseDeletion?(name: string): string | undefined;
   /** Columns after Name; Age is added last unless `columns` names it. A list that names Name is whole: nothing is added. Default: Name and Age. */

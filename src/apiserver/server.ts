@@ -84,6 +84,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     admission: () => chain,
     authorizer: theAuthorizer,
     watchTimeout: () => minWatch * (1 + random.next()),
+    now: () => clock.now(),
   };
   const transportFor = (user: UserInfo, userAgent = managerOf(user)): Transport =>
     inProcessTransport(

@@ -24,6 +24,11 @@ export const explained: Explanation[] = [
   { request: 'verbs *csinodes* v1/* strict', path: 'body.*', why: 'The same: the object that is quoted has managed fields.' },
   { request: 'verbs *csinodes* v1/* wrong type', path: 'body.*', why: 'The same: the object that is quoted has managed fields.' },
   {
+    request: 'verbs ipaddresses*table*',
+    path: 'body.rows.0.cells',
+    why: "Upstream's rows have a cell that no column names.",
+  },
+  {
     request: '*/apply garbage',
     path: 'body.message',
     why: 'What is wrong with a YAML text is said in the words of its reader; the line and what goes before are the same.',

@@ -8,6 +8,7 @@ import { validatePolicy, validatePolicyStatus } from './policy-validation.ts';
 
 export const validatingAdmissionPolicyRules = defineKind<ValidatingAdmissionPolicy>({
   kind: ValidatingAdmissionPolicy,
+  statusResetFields: ['metadata', 'spec'],
   applyDefaults: (policy) => {
     const spec = (policy.spec ??= {});
     spec.failurePolicy ??= 'Fail';

@@ -27,6 +27,7 @@ function applyDefaults(deployment: Deployment): void {
 
 export const deploymentRules = defineKind<Deployment>({
   kind: Deployment,
+  statusResetFields: ['spec', 'metadata.labels'],
   applyDefaults,
   prepareForCreate: (deployment) => {
     clearStatus(deployment);

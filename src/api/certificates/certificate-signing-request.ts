@@ -47,6 +47,7 @@ function condition({ status }: CertificateSigningRequest): string {
 export const certificateSigningRequestRules = defineKind<CertificateSigningRequest>({
   kind: CertificateSigningRequest,
   resetFields: ['spec', 'status'],
+  statusResetFields: ['spec', 'status.conditions'],
   prepareForCreate: (request, context) => {
     stampRequester(request, context);
     request.status = {};

@@ -43,7 +43,7 @@ export const configMapRules = defineKind<ConfigMap>({
     {
       name: 'Data',
       type: 'string',
-      cell: (object) => String(Object.keys(object.data ?? {}).length + Object.keys(object.binaryData ?? {}).length),
+      cell: (object) => Object.keys(object.data ?? {}).length + Object.keys(object.binaryData ?? {}).length,
     },
   ],
 });

@@ -19,6 +19,7 @@ import { warningsForPod } from './pod-warnings.ts';
 
 export const podRules = defineKind<Pod>({
   kind: Pod,
+  statusResetFields: ['spec', 'metadata.deletionTimestamp', 'metadata.ownerReferences'],
   applyDefaults: defaultPod,
   prepareForCreate,
   prepareForUpdate,

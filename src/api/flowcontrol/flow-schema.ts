@@ -7,6 +7,7 @@ import { validateConditionTypes, validateFlowSchema } from './flow-schema-valida
 
 export const flowSchemaRules = defineKind<FlowSchema>({
   kind: FlowSchema,
+  statusResetFields: ['metadata', 'spec'],
   applyDefaults: (schema) => {
     const spec = (schema.spec ??= { priorityLevelConfiguration: { name: '' } });
     if (!spec.matchingPrecedence) spec.matchingPrecedence = 1000;

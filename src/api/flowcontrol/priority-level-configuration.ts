@@ -27,6 +27,7 @@ const queuing = ({ spec }: PriorityLevelConfiguration) => spec?.limited?.limitRe
 
 export const priorityLevelConfigurationRules = defineKind<PriorityLevelConfiguration>({
   kind: PriorityLevelConfiguration,
+  statusResetFields: ['metadata', 'spec'],
   applyDefaults,
   prepareForCreate: clearStatus,
   prepareForUpdate: keepStatus,

@@ -5,7 +5,7 @@ import { validateIP } from '#machinery/ip';
 import { nameIsPathSegment } from '#machinery/names';
 import { checkImmutable, checkName, checkSubdomain, invalidFor, required } from '../checks.ts';
 import type { Errors } from '../checks.ts';
-import { ageColumn, text } from '../columns.ts';
+import { nameColumn, text } from '../columns.ts';
 
 function parent({ spec }: IPAddress): string {
   const reference = spec?.parentRef;
@@ -38,5 +38,5 @@ export const ipAddressRules = defineKind<IPAddress>({
     checkImmutable(errors, 'spec.parentRef', address.spec?.parentRef, old.spec?.parentRef);
     return errors;
   },
-  columns: [text('ParentRef', parent), ageColumn],
+  columns: [nameColumn, text('ParentRef', parent)],
 });

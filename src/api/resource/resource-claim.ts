@@ -58,6 +58,7 @@ function dropDeallocatedDevices(claim: ResourceV1ResourceClaim, old: ResourceV1R
 
 export const resourceClaimRules = defineKind<ResourceV1ResourceClaim>({
   kind: ResourceV1ResourceClaim,
+  statusResetFields: ['metadata', 'spec'],
   applyDefaults: (claim) => defaultClaimSpec(claim.spec),
   prepareForCreate: (claim) => {
     clearStatus(claim);

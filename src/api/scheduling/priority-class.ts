@@ -63,6 +63,6 @@ export const priorityClassRules = defineKind<PriorityClass>({
     integer('Value', (priorityClass) => priorityClass.value ?? 0),
     truth('Global-Default', (priorityClass) => priorityClass.globalDefault ?? false),
     ageColumn,
-    text('PreemptionPolicy', (priorityClass) => priorityClass.preemptionPolicy ?? '', 1),
+    text('PreemptionPolicy', (priorityClass) => priorityClass.preemptionPolicy ?? ''),
   ],
 });

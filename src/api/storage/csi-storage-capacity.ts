@@ -5,7 +5,7 @@ import { nameIsDNSSubdomain, validateLabelSelector } from '#machinery/names';
 import { checkImmutable, checkSelector, invalidFor } from '../checks.ts';
 import type { Errors } from '../checks.ts';
 import { checkNonnegativeAmount } from '../core/validation/resources.ts';
-import { nameColumn, text } from '../columns.ts';
+import { nameColumn } from '../columns.ts';
 import { warningsForNodeSelector } from '../core/node-label-warnings.ts';
 
 function validateCapacity(object: Partial<CSIStorageCapacity>, old?: CSIStorageCapacity): Errors {
@@ -29,7 +29,7 @@ export const csiStorageCapacityRules = defineKind<CSIStorageCapacity>({
   warnings: (capacity) => warningsForNodeSelector(capacity.nodeTopology, 'nodeTopology'),
   columns: [
     nameColumn,
-    text('StorageClassName', (capacity) => capacity.storageClassName),
-    text('Capacity', ({ capacity }) => (capacity === undefined ? '<unset>' : String(capacity))),
+    // Upstream has no printer for it. upstream: apiserver/pkg/registry/rest/table.go.
+    { name: 'Created At', type: 'date', cell: ({ metadata }) => metadata?.creationTimestamp ?? '' },
   ],
 });

@@ -59,6 +59,7 @@ function validateVolumeAttachmentUpdate(attachment: VolumeAttachment, old: Volum
 
 export const volumeAttachmentRules = defineKind<VolumeAttachment>({
   kind: VolumeAttachment,
+  statusResetFields: ['metadata', 'spec'],
   applyDefaults: (attachment) => {
     const inline = attachment.spec?.source?.inlineVolumeSpec;
     if (inline?.capacity) canonicalResources(inline.capacity);

@@ -110,7 +110,8 @@ export function apiResourceList(group: string, { version, resources }: VersionEn
         verbs: sub.verbs,
       } as { name: string });
   }
-  listed.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  // Custom resources are listed in the order of their definitions. upstream: customresource_discovery_controller.go.
+  if (resources.some(({ type }) => type !== '')) listed.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: groupVersion(group, version), resources: listed };
 }
 

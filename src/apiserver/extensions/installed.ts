@@ -16,7 +16,8 @@ import type { Schemas } from './rules.ts';
 import { applyDefaults, conform, prune } from './structure.ts';
 import { publishedSchema } from './open-api.ts';
 
-const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+/** In upstream's order. upstream: customresource_discovery_controller.go. */
+const verbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
 /** What a definition that waits for its objects to go no longer lets do. */
 const withoutCreate = verbs.filter((verb) => verb !== 'create');
 

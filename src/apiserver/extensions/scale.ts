@@ -43,7 +43,7 @@ function checkCount(object: unknown, path: string): FieldError[] {
       invalidField(
         path,
         0,
-        `${path} accessor error: ${JSON.stringify(count)} is of the type ${typeof count === 'number' ? 'float64' : typeof count}, expected int64`,
+        `${path} accessor error: ${typeof count === 'string' ? count : JSON.stringify(count)} is of the type ${typeof count === 'number' ? 'float64' : typeof count}, expected int64`,
       ),
     ];
   if (count < 0) return [invalidField(path, count, 'should be a non-negative integer')];

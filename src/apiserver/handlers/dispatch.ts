@@ -23,6 +23,8 @@ export interface Handlers {
   authorizer(): Authorizer;
   /** Milliseconds after which the server ends a watch that asked for no timeout. */
   watchTimeout(): number;
+  /** Milliseconds since 1970. */
+  now(): number;
 }
 
 /** The text of upstream's mux for paths it does not know. */
@@ -57,7 +59,8 @@ export async function dispatch(handlers: Handlers, request: ApiRequest): Promise
     return onResource(handlers, request, entry);
   }
   const sub = fact.subresources.find(({ name }) => name === info.subresource);
-  if (!sub) throw unknownPath(request);
+  // upstream: apiextensions-apiserver/pkg/apiserver/customresource_handler.go.
+  if (!sub) throw entry?.served.conform ? notFound({ group: info.group, resource: info.resource }, info.name) : unknownPath(request);
   if (handlers.table.endpoint(info.group, info.version, info.resource, info.subresource))
     return atEndpoint(handlers, request, fact, info.subresource);
   if (!entry) throw unknownPath(request);
@@ -117,7 +120,7 @@ function atEndpoint(handlers: Handlers, request: ApiRequest, fact: ResourceFact,
   const endpoint = handlers.table.endpoint(info.group, info.version, info.resource, subresource)!;
   const kind = subresource ? fact.subresources.find(({ name }) => name === subresource)! : fact;
   const target = { endpoint, fact, kind: { group: kind.group ?? fact.group, version: kind.version ?? fact.version, kind: kind.kind } };
-  if (info.verb === 'create' && endpoint.create) return createAtEndpoint(request, target, handlers.admission());
+  if (info.verb === 'create' && endpoint.create) return createAtEndpoint(request, target, handlers.admission(), handlers.now());
   if (info.verb === 'get' && endpoint.get) return getAtEndpoint(request, target);
   if (info.verb === 'list' && endpoint.list) return getAtEndpoint(request, target);
   if ((info.verb === 'update' || info.verb === 'patch') && endpoint.update) return updateAtEndpoint(request, target, handlers.admission());

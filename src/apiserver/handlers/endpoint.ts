@@ -12,6 +12,7 @@ import { matchNamespace } from '../registry/generic/namespace-match.ts';
 import { requestOptions } from '../registry/generic/request-options.ts';
 import type { Answer, ApiRequest } from './contract.ts';
 import { conformTo, fieldValidationOf, ofKind, parseBody } from './decode.ts';
+import { trackMade } from './managed-fields.ts';
 import { checkPatchOptions, checkWriteOptions } from './options.ts';
 import { applyPatchTo } from './patch.ts';
 
@@ -60,13 +61,20 @@ function attributes(
   };
 }
 
-export async function createAtEndpoint(request: ApiRequest, target: EndpointTarget, admission: AdmissionChain): Promise<Answer> {
+export async function createAtEndpoint(
+  request: ApiRequest,
+  target: EndpointTarget,
+  admission: AdmissionChain,
+  now: number,
+): Promise<Answer> {
   const { context } = request;
   checkWriteOptions(context.query, 'CreateOptions');
   const decoded = await parseBody(request.body, fieldValidationOf(context));
-  const body = ofKind(decoded, kindOf(target), conformTo(typeOfKind(target.kind)), context, request.body?.bytes);
+  const type = typeOfKind(target.kind);
+  let body = ofKind(decoded, kindOf(target), conformTo(type), context, request.body?.bytes);
   if (context.info.namespace || !target.endpoint.subresource) matchNamespace(body, target.fact.namespaced ? context.info.namespace : '');
   context.audit?.requestObject(body);
+  body = trackMade(type, body, context, now);
   const asked = attributes('CREATE', context, target, body);
   await admission.admit(asked);
   await admission.validate(asked);

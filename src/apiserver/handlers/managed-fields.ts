@@ -18,12 +18,12 @@ function resetFields(served: ServedResource, subresource: string): Fields | unde
   if (!served.fact.subresources.some(({ name }) => name === 'status')) return undefined;
   let known = resets.get(served);
   if (!known) {
-    const fields = Object.keys(schema[served.fact.type]?.fields ?? { spec: true }).filter(
-      (field) => !['apiVersion', 'kind', 'metadata', 'status'].includes(field),
-    );
+    const { fields: all = { spec: true } } = schema[served.fact.type] ?? {};
+    const fields = Object.keys(all).filter((field) => !['apiVersion', 'kind', 'metadata', 'status'].includes(field));
     known = new Map([
       ['', fieldsOf([...(served.rules.resetFields ?? ['status'])])],
-      ['status', fields.length > 0 ? fieldsOf(fields) : undefined],
+      ['status', fieldsOf(served.rules.statusResetFields ?? fields)],
+      ['approval', fieldsOf(['spec', 'status.certificate'])],
     ]);
     resets.set(served, known);
   }
@@ -33,9 +33,9 @@ function resetFields(served: ServedResource, subresource: string): Fields | unde
 const empties = new Map<string, KubeObject>();
 
 /** What a built-in kind's object is before anybody sets a field: what is in it by itself nobody owns. */
-function emptyOf(served: ServedResource): KubeObject | undefined {
-  if (served.typeSchema) return undefined;
-  const { type } = served.fact;
+const emptyOf = (served: ServedResource): KubeObject | undefined => (served.typeSchema ? undefined : emptyOfType(served.fact.type));
+
+function emptyOfType(type: string): KubeObject {
   let empty = empties.get(type);
   if (!empty) empties.set(type, (empty = deepFreeze(conform(type, {}).value as KubeObject)));
   return empty;
@@ -54,6 +54,19 @@ export function trackCreate(served: ServedResource, object: KubeObject, context:
   });
 }
 
+/** The same of an object that is answered and never stored; `type`: its schema's name. */
+export function trackMade(type: string, object: KubeObject, context: RequestContext, now: number): KubeObject {
+  return track({
+    live: emptyOfType(type),
+    updated: object,
+    manager: context.fieldManager,
+    subresource: context.info.subresource,
+    apiVersion: object.apiVersion ?? '',
+    schema: factTypeSchema(type),
+    now,
+  });
+}
+
 /** `object` (private) about to replace `old`. */
 export function trackUpdate(
   served: ServedResource,
@@ -62,6 +75,7 @@ export function trackUpdate(
   context: RequestContext,
   now: number,
   subresource: string,
+  appliedFields?: Fields,
 ): KubeObject {
   return track({
     live: old,
@@ -72,7 +86,13 @@ export function trackUpdate(
     schema: schemaOf(served),
     now,
     resetFields: resetFields(served, subresource),
+    ...(appliedFields && { byApply: { fields: appliedFields, force: isForced(context) } }),
   });
+}
+
+function isForced({ query }: RequestContext): boolean {
+  const force = query.get('force');
+  return force !== null && force !== 'false' && force !== '0';
 }
 
 /** What applying a configuration makes of the stored object. */
@@ -86,13 +106,12 @@ export function applied(
 ): KubeObject {
   const { uid } = configuration.metadata ?? {};
   if (!old && uid) throw badRequest(`uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
-  const force = context.query.get('force');
   return applyPatch({
     live: old,
     empty: emptyOf(served),
     applied: configuration,
     manager: context.fieldManager,
-    force: force !== null && force !== 'false' && force !== '0',
+    force: isForced(context),
     subresource,
     apiVersion: served.kind.apiVersion,
     kind: served.kind.kind,

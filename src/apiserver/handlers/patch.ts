@@ -52,7 +52,7 @@ async function patched(kind: PatchKind, document: KubeObject, value: unknown, ty
   if (kind === 'merge' || kind === 'apply') return mergePatch(document, value as never);
   if (!type)
     throw unsupportedMediaType(
-      `the body of the request was in an unknown format - accepted media types include: ${patchTypes.json}, ${patchTypes.merge}`,
+      `the body of the request was in an unknown format - accepted media types include: ${patchTypes.json}, ${patchTypes.merge}, ${patchTypes.apply}`,
     );
   return strategicMerge(document, value as never, type);
 }

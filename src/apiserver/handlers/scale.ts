@@ -1,9 +1,10 @@
 /** The scale subresource of every kind that says where its replicas are. upstream: pkg/registry/apps/deployment/storage ScaleREST. */
-import type { Kind, Scale } from '#api';
+import type { Column, Kind, Scale } from '#api';
+import { fieldsOf } from '#machinery/apply';
 import { draft } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
 import { badRequest, conflict, internalError, invalid, invalidField } from '#machinery/status';
-import type { AdmissionAttributes } from '../contract.ts';
+import type { AdmissionAttributes, ServedResource } from '../contract.ts';
 import type { RequestContext } from '../registry/contract.ts';
 import type { AdmissionChain } from '../registry/generic/admission-chain.ts';
 import { requestOptions } from '../registry/generic/request-options.ts';
@@ -11,6 +12,7 @@ import type { GenericStorage } from '../registry/generic/storage.ts';
 import type { Answer, ApiRequest } from './contract.ts';
 import { conformTo, fieldValidationOf, ofKind, parseBody } from './decode.ts';
 import { trackUpdate } from './managed-fields.ts';
+import { ageColumn } from '../table/table.ts';
 import { checkPatchOptions, checkWriteOptions } from './options.ts';
 import { bareType } from './media-types.ts';
 import { applyPatchTo, patchTypes } from './patch.ts';
@@ -61,9 +63,26 @@ function scaleOf(storage: GenericStorage, object: KubeObject): Scale {
   };
 }
 
+/** upstream: pkg/printers/internalversion printScale. */
+const columns: Column<Scale>[] = [
+  { name: 'Name', type: 'string', format: '', cell: ({ metadata }) => metadata?.name ?? '' },
+  { name: 'Desired', type: 'integer', cell: ({ spec }) => spec?.replicas ?? 0 },
+  { name: 'Available', type: 'integer', cell: ({ status }) => status?.replicas ?? 0 },
+  ageColumn,
+];
+
+const scales = new WeakMap<ServedResource, ServedResource>();
+
+/** How a scale is shown. */
+function shownAs({ served }: GenericStorage): ServedResource {
+  let shown = scales.get(served);
+  if (!shown) scales.set(served, (shown = { ...served, rules: { ...served.rules, columns } as ServedResource['rules'] }));
+  return shown;
+}
+
 export async function getScale({ context }: ApiRequest, storage: GenericStorage): Promise<Answer> {
   const cached = await storage.get(context, context.info.namespace, context.info.name);
-  return { type: 'object', code: 200, object: scaleOf(storage, cached.object) };
+  return { type: 'object', code: 200, object: scaleOf(storage, cached.object), served: shownAs(storage) };
 }
 
 /** PUT and PATCH of the scale. */
@@ -93,11 +112,12 @@ export async function scaleChange(request: ApiRequest, storage: GenericStorage, 
       const version = wanted.metadata?.resourceVersion;
       if (version) next.metadata!.resourceVersion = version;
       else delete next.metadata!.resourceVersion;
-      return trackUpdate(storage.served, old!, next, context, storage.parts.clock.now(), 'scale');
+      const owned = applies ? fieldsOf([storage.served.rules.scale!.specReplicas]) : undefined;
+      return trackUpdate(storage.served, old!, next, context, storage.parts.clock.now(), 'scale', owned);
     },
     '',
   );
-  return { type: 'object', code: 200, object: scaleOf(storage, result.object) };
+  return { type: 'object', code: 200, object: scaleOf(storage, result.object), served: shownAs(storage) };
 }
 
 function check(storage: GenericStorage, scale: Scale, before: Scale, name: string): void {

@@ -93,7 +93,7 @@ test('objects come as JSON, YAML, protobuf and Table', async () => {
     table.columnDefinitions.map(({ name }) => name),
     ['Name', 'Data', 'Age'],
   );
-  assert.deepEqual(table.rows[0]?.cells.slice(0, 2), ['forms', '1']);
+  assert.deepEqual(table.rows[0]?.cells.slice(0, 2), ['forms', 1]);
   const list = (await call('GET', maps)).json() as unknown as { items: Record<string, unknown>[] };
   assert.deepEqual(Object.keys(list.items[0]!), ['metadata', 'data'], 'items of built-in kinds go without kind and apiVersion');
   const metadata = await call('GET', maps, { accept: 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io' });

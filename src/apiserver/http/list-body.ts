@@ -43,10 +43,11 @@ const kept = new WeakMap<readonly CachedObject[], Kept>();
 const compress = promisify(deflateRaw);
 
 /** Metadata of a list. */
-export function listMeta({ result }: ListAnswer): Record<string, unknown> {
+export function listMeta({ result, served }: ListAnswer): Record<string, unknown> {
   return {
     resourceVersion: String(result.revision),
-    ...(result.continue && { continue: result.continue }),
+    // Upstream writes a list of custom resources as a map, with an empty token too.
+    ...((result.continue || served.conform) && { continue: result.continue ?? '' }),
     ...(result.remaining !== undefined && { remainingItemCount: result.remaining }),
   };
 }

@@ -63,7 +63,9 @@ function collect(facts: readonly ResourceFact[], table: ResourceTable, dialect: 
       type = customTypeName(fact.group, fact.version, fact.kind);
       listType = customTypeName(fact.group, fact.version, `${fact.kind}List`);
       const gvk = { group: fact.group, version: fact.version, kind: fact.kind };
-      collected.custom[type] = { ...own(dialect), 'x-kubernetes-group-version-kind': [gvk] };
+      const schemaOfOne = own(dialect);
+      const selectable = schemaOfOne['x-kubernetes-selectable-fields'];
+      collected.custom[type] = { ...schemaOfOne, 'x-kubernetes-group-version-kind': [gvk] };
       collected.custom[listType] = {
         type: 'object',
         required: ['items'],
@@ -74,6 +76,7 @@ function collect(facts: readonly ResourceFact[], table: ResourceTable, dialect: 
           metadata: reference(`${meta}ListMeta`, dialect),
         },
         'x-kubernetes-group-version-kind': [{ ...gvk, kind: `${fact.kind}List` }],
+        ...(selectable !== undefined && { 'x-kubernetes-selectable-fields': selectable }),
       };
     } else {
       collected.types.add(type);

@@ -14,7 +14,7 @@ export interface TableOptions {
 }
 
 const nameColumn: Column<KubeObject> = { name: 'Name', type: 'string', format: 'name', cell: (object) => object.metadata?.name ?? '' };
-const ageColumn: Column<KubeObject> = {
+export const ageColumn: Column<KubeObject> = {
   name: 'Age',
   type: 'string',
   cell: (object, now) => ageOf(object.metadata?.creationTimestamp, now),

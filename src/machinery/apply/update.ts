@@ -1,9 +1,10 @@
 import type { KubeObject, ObjectMeta } from '#machinery/meta';
+import { applyConflict } from './conflict.ts';
 import { decodeManagedFields, encodeManagedFields, managerId } from './entries.ts';
 import type { ManagedEntries } from './entries.ts';
 import { difference, isEmptyFields, recursiveDifference, union } from './fields.ts';
 import type { Fields } from './fields.ts';
-import { capManagers, changed, filtered, neverOwned, yieldFields } from './managers.ts';
+import { capManagers, changed, conflictsOf, filtered, neverOwned, yieldFields } from './managers.ts';
 import { PathElementError } from './path-element.ts';
 import type { TypeSchema } from './schema.ts';
 import { VersionedComparison } from './versions.ts';
@@ -25,6 +26,8 @@ export interface UpdateOptions<T extends KubeObject> {
   /** Fields that a request on this (sub)resource never changes (upstream: GetResetFields), by fieldsOf. */
   resetFields?: Fields | undefined;
   versions?: Versions | undefined;
+  /** The update is what an apply to a subresource of another kind (the scale) makes of the object: these fields were applied. */
+  byApply?: { fields: Fields; force: boolean } | undefined;
 }
 
 /** metav1.Time. */
@@ -85,14 +88,18 @@ export function track<T extends KubeObject>(managed: ManagedEntries, options: Up
   const manager = options.manager || 'unknown';
   const comparison = new VersionedComparison(live ? untracked(live) : {}, untracked(updated), schema, apiVersion, versions);
   const found = comparison.at(apiVersion) as Exclude<ReturnType<VersionedComparison['at']>, 'gone'>;
-  if (found) {
+  const { byApply } = options;
+  const entry = { manager, operation: byApply ? 'Apply' : 'Update', apiVersion, subresource, time: timeOf(now) } as const;
+  const id = managerId(entry);
+  if (byApply) {
+    const conflicts = byApply.force ? undefined : conflictsOf(managed, comparison, resetFields, id);
+    if (conflicts?.size) throw applyConflict(conflicts);
+    yieldFields(managed, comparison, resetFields, id);
+    managed.set(id, { ...entry, fields: byApply.fields });
+  } else if (found) {
     yieldFields(managed, comparison, resetFields);
     const mine = difference(recursiveDifference(changed(filtered(found, resetFields)), resetFields), neverOwned);
-    if (!isEmptyFields(mine)) {
-      const entry = { manager, operation: 'Update', apiVersion, subresource, time: timeOf(now) } as const;
-      const id = managerId(entry);
-      managed.set(id, { ...entry, fields: union(mine, managed.get(id)?.fields)! });
-    }
+    if (!isEmptyFields(mine)) managed.set(id, { ...entry, fields: union(mine, managed.get(id)?.fields)! });
   }
   capManagers(managed);
 }

@@ -27,7 +27,7 @@ export function selectionOf(served: ServedResource, labelSelector: string, field
       if (field === 'metadata.name' || (field === 'metadata.namespace' && served.fact.namespaced) || Object.hasOwn(selectable, field))
         continue;
       throw badRequest(
-        ownText.has(served.kind.group) && Object.keys(selectable).length > 0
+        served.conform || (ownText.has(served.kind.group) && Object.keys(selectable).length > 0)
           ? `field label not supported: ${field}`
           : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
       );

@@ -1,6 +1,4 @@
 import type { LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview } from '#api';
-import { timestamp } from '#machinery/clock';
-import type { Clock } from '#machinery/clock';
 import { equal } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
 import type { FieldError } from '#machinery/status';
@@ -104,25 +102,24 @@ const userOf = ({ user = '', uid, groups = [], extra }: Spec): UserInfo => ({
 
 const group = 'authorization.k8s.io';
 
-function stamped(review: KubeObject, status: unknown, clock: Clock): KubeObject {
-  return { ...review, metadata: { ...review.metadata, creationTimestamp: timestamp(clock) }, status } as KubeObject;
-}
+const answered = (review: KubeObject, status: unknown): KubeObject => ({ ...review, status }) as KubeObject;
 
 /** upstream: pkg/registry/authorization/{subject,local,self}*review. */
 export function accessReviews(authorization: () => Authorization): EndpointFactory[] {
-  const endpoint = (resource: string, create: (clock: Clock) => NonNullable<Endpoint['create']>): EndpointFactory => {
-    return ({ clock }) => ({ group, resource, subresource: '', create: create(clock) });
+  const endpoint = (resource: string, create: NonNullable<Endpoint['create']>): EndpointFactory => {
+    return () => ({ group, resource, subresource: '', create });
   };
-  const refuse = (kind: string, errors: FieldError[]): void => {
-    if (errors.length > 0) throw invalid({ group, kind }, '', errors);
+  /** Upstream names no kind here. */
+  const refuse = (errors: FieldError[]): void => {
+    if (errors.length > 0) throw invalid({ group, kind: '' }, '', errors);
   };
   return [
-    endpoint('subjectaccessreviews', (clock) => async (_context, _name, body) => {
+    endpoint('subjectaccessreviews', async (_context, _name, body) => {
       const review = body as SubjectAccessReview;
-      refuse('SubjectAccessReview', [...attributeErrors(review.spec), ...subjectErrors(review.spec), ...metadataErrors(review, false)]);
-      return stamped(review, await decide(authorization().authorizer, userOf(review.spec), review.spec), clock);
+      refuse([...attributeErrors(review.spec), ...subjectErrors(review.spec), ...metadataErrors(review, false)]);
+      return answered(review, await decide(authorization().authorizer, userOf(review.spec), review.spec));
     }),
-    endpoint('localsubjectaccessreviews', (clock) => async (context, _name, body) => {
+    endpoint('localsubjectaccessreviews', async (context, _name, body) => {
       const review = body as LocalSubjectAccessReview;
       const { spec } = review;
       const errors = [...attributeErrors(spec), ...subjectErrors(spec), ...metadataErrors(review, true)];
@@ -131,15 +128,15 @@ export function accessReviews(authorization: () => Authorization): EndpointFacto
         errors.push(invalidField(field, spec.resourceAttributes.namespace ?? '', 'must match metadata.namespace'));
       if (spec.nonResourceAttributes)
         errors.push(invalidField('spec.nonResourceAttributes', spec.nonResourceAttributes, 'disallowed on this kind of request'));
-      refuse('LocalSubjectAccessReview', errors);
-      return stamped(review, await decide(authorization().authorizer, userOf(spec), spec), clock);
+      refuse(errors);
+      return answered(review, await decide(authorization().authorizer, userOf(spec), spec));
     }),
-    endpoint('selfsubjectaccessreviews', (clock) => async (context, _name, body) => {
+    endpoint('selfsubjectaccessreviews', async (context, _name, body) => {
       const review = body as SelfSubjectAccessReview;
-      refuse('SelfSubjectAccessReview', [...attributeErrors(review.spec), ...metadataErrors(review, false)]);
-      return stamped(review, await decide(authorization().authorizer, context.user, review.spec), clock);
+      refuse([...attributeErrors(review.spec), ...metadataErrors(review, false)]);
+      return answered(review, await decide(authorization().authorizer, context.user, review.spec));
     }),
-    endpoint('selfsubjectrulesreviews', (clock) => (context, _name, body) => {
+    endpoint('selfsubjectrulesreviews', (context, _name, body) => {
       const { namespace } = (body as SelfSubjectRulesReview).spec;
       if (!namespace) throw badRequest('no namespace on request');
       const { rules, incomplete, evaluationError } = authorization().rulesFor(context.user, namespace);
@@ -158,7 +155,7 @@ export function accessReviews(authorization: () => Authorization): EndpointFacto
         incomplete,
         ...(evaluationError && { evaluationError }),
       };
-      return Promise.resolve(stamped({ kind: body.kind, apiVersion: body.apiVersion, spec: {} } as KubeObject, status, clock));
+      return Promise.resolve(answered({ kind: body.kind, apiVersion: body.apiVersion, metadata: {}, spec: {} } as KubeObject, status));
     }),
   ];
 }

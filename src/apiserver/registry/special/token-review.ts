@@ -1,4 +1,5 @@
 import type { TokenReview } from '#api';
+import { timestamp } from '#machinery/clock';
 import type { KubeObject } from '#machinery/meta';
 import { badRequest } from '#machinery/status';
 import type { Authentication } from '../../authn/index.ts';
@@ -22,9 +23,9 @@ export function tokenReviews(authentication: () => Authentication): EndpointFact
         // Tokens that know no audiences are for the API server.
         const meant = found && (found.audiences.length > 0 ? found.audiences : apiAudiences.filter((item) => audiences.includes(item)));
         if (found && meant?.length) status = { authenticated: true, user: shownUser(complete(found.user)), audiences: [...meant] };
-        else status = { error: 'invalid bearer token' };
+        else status = { user: {}, error: 'invalid bearer token' };
       } catch (error) {
-        status = { error: error instanceof Error ? error.message : String(error) };
+        status = { user: {}, error: error instanceof Error ? error.message : String(error) };
       }
       return { ...review, status } as KubeObject;
     },
@@ -32,9 +33,14 @@ export function tokenReviews(authentication: () => Authentication): EndpointFact
 }
 
 /** Who am I. upstream: pkg/registry/authentication/selfsubjectreview. */
-export const selfSubjectReviews: EndpointFactory = () => ({
+export const selfSubjectReviews: EndpointFactory = ({ clock }) => ({
   group: 'authentication.k8s.io',
   resource: 'selfsubjectreviews',
   subresource: '',
-  create: (context, _name, body) => Promise.resolve({ ...body, status: { userInfo: shownUser(context.user) } } as KubeObject),
+  create: (context, _name, body) =>
+    Promise.resolve({
+      ...body,
+      metadata: { ...body.metadata, creationTimestamp: timestamp(clock) },
+      status: { userInfo: shownUser(context.user) },
+    } as KubeObject),
 });
