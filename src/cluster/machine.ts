@@ -1,5 +1,7 @@
 /** What runs on one machine: containerd, the kubelet with its server, the service proxy, DNS, pod addresses and routes. Or, simulated, the kubelet alone. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
 import { Node } from '#api';
 import { eventRecorder, informersOver } from '#client';
@@ -73,6 +75,10 @@ export async function startMachine(options: MachineOptions, context: Context): P
     held.add(() => informers.stop());
     const events = eventRecorder({ client: options.nodeClient, clock, component: 'kubelet', host: name, log });
     held.add(() => events.stop());
+    // Simulated machines share the loopback's one address: each has a port of its own, known before the node says it.
+    const listener = simulated ? await loopbackListener() : undefined;
+    if (listener) held.add(() => void listener.close());
+    const port = listener ? (listener.address() as AddressInfo).port : kubeletPort;
     const shared: KubeletOptions = {
       nodeName: name,
       hostname: name,
@@ -87,23 +93,19 @@ export async function startMachine(options: MachineOptions, context: Context): P
       nodeIps: [address],
       resolverConfig: '',
       evictionHard: { 'memory.available': '100Mi', 'nodefs.available': '1%', 'imagefs.available': '1%' },
+      port,
+      server: kubeletServer({
+        client: options.nodeClient,
+        host: address,
+        port,
+        ...(listener && { listener }),
+        certificate: options.certificates.server.certificate,
+        key: options.certificates.server.key,
+        clientCa: options.clientCa,
+      }),
     };
     const kubelet = createKubelet(
-      simulated
-        ? { ...shared, simulated: true }
-        : {
-            ...shared,
-            cgroupRoot: machineCgroup(config.name, index),
-            port: kubeletPort,
-            server: kubeletServer({
-              client: options.nodeClient,
-              host: address,
-              port: kubeletPort,
-              certificate: options.certificates.server.certificate,
-              key: options.certificates.server.key,
-              clientCa: options.clientCa,
-            }),
-          },
+      simulated ? { ...shared, simulated: true } : { ...shared, cgroupRoot: machineCgroup(config.name, index) },
     );
     const agent = await kubelet.start({ ...context, log: log.with({ component: 'kubelet' }) });
     held.add(() => agent.stop());
@@ -113,6 +115,14 @@ export async function startMachine(options: MachineOptions, context: Context): P
     await held.dispose();
     throw error;
   }
+}
+
+function loopbackListener(): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => resolve(server));
+  });
 }
 
 function simulatedMachine({ clock, random }: Context, index: number): Runtime {

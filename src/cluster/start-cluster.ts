@@ -15,7 +15,7 @@ import { memoryStore } from '#store';
 import type { Store } from '#store';
 import { machinesGroup } from './add-ons.ts';
 import { clusterCertificates, memoryPems } from './certificates.ts';
-import { advertisedAddress, defaults, machineName } from './config.ts';
+import { advertisedAddress, defaults, machineAddress, machineName } from './config.ts';
 import type { ClusterConfig, ClusterPart } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -99,7 +99,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<R
             config,
             paths: { ...paths, state: join('/nonexistent', name), run: join('/nonexistent', name) },
             index: index + 1,
-            certificates: certificates.node(machineName(index + 1), []),
+            certificates: certificates.node(machineName(index + 1), [machineAddress(config, index + 1)]),
             clientCa: certificates.ca.certificate,
             images: [],
             nodeClient: server.clientFor(

@@ -365,7 +365,7 @@ export function runtimeSuite(backend: RuntimeBackend): void {
       { skip: backend.processes ? 'its containers have processes' : false },
       withRuntime(async ({ runtime }) => {
         const channels = { stdin: false, stdout: true, stderr: true, tty: false };
-        await assert.rejects(runtime.stream('simulated:exec/x', channels), failsWith('unimplemented'));
+        await assert.rejects(runtime.stream('simulated:exec/x/["ls"]', channels), failsWith('unimplemented'));
         await assert.rejects(runtime.forward('simulated:forward/x'), failsWith('unimplemented'));
       }),
     );

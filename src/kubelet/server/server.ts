@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Client } from '#client';
 import type { Context, Running } from '#machinery/lifecycle';
@@ -25,6 +25,8 @@ export interface KubeletServerOptions {
   client: Client;
   host: string;
   port: number;
+  /** A listening socket that is taken over, in place of opening one. */
+  listener?: Server;
   certificate: string;
   key: string;
   /** PEM of the CA whose client certificates are accepted. */
@@ -262,7 +264,8 @@ export function kubeletServer(options: KubeletServerOptions): (api: KubeletApi, 
 
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(options.port, options.host, resolve);
+      if (options.listener) server.listen(options.listener, resolve);
+      else server.listen(options.port, options.host, resolve);
     });
     options.onListening?.((server.address() as AddressInfo).port);
     return running(

@@ -20,6 +20,7 @@ import type {
   Runtime,
   RuntimeService,
 } from '../contract.ts';
+import { playCommand } from './exec.ts';
 import { behaviourOf } from './stages.ts';
 
 export interface SimulatedOptions {
@@ -260,7 +261,7 @@ export function simulatedRuntime(options: SimulatedOptions): Runtime {
       if (containerOf(containerId).status.state !== 'CONTAINER_RUNNING') throw new RuntimeError('unknown', 'container is not running');
       return { stdout: new Uint8Array(0), stderr: new Uint8Array(0), exitCode: 0 };
     },
-    exec: async ({ containerId }) => ({ url: `simulated:exec/${containerOf(containerId).id}` }),
+    exec: async ({ containerId, cmd = [] }) => ({ url: `simulated:exec/${containerOf(containerId).id}/${JSON.stringify(cmd)}` }),
     attach: async ({ containerId }) => ({ url: `simulated:attach/${containerOf(containerId).id}` }),
     portForward: async ({ podSandboxId }) => ({ url: `simulated:forward/${sandboxOf(podSandboxId).id}` }),
     containerStats: async ({ containerId }) => ({ stats: statsOf(containerOf(containerId)) }),
@@ -337,18 +338,22 @@ export function simulatedRuntime(options: SimulatedOptions): Runtime {
     name: 'simulated',
     runtime: runtime as RuntimeService,
     images: imageService as ImageService,
-    stream: (url) => {
-      if (url.startsWith('simulated:exec/')) return refuse('exec into the container');
+    stream: async (url, channels) => {
+      const command = /^simulated:exec\/[^/]*\/(.*)$/s.exec(url)?.[1];
+      if (command !== undefined) {
+        const words = JSON.parse(command) as string[];
+        return playCommand(words, channels) ?? refuse(`run ${JSON.stringify(words.join(' '))}`);
+      }
       const stdout = new PassThrough();
       stdout.end();
-      return Promise.resolve({
+      return {
         stdin: undefined,
         stdout,
         stderr: undefined,
         resize: () => undefined,
         done: Promise.resolve({ metadata: {}, status: 'Success' }),
         close: () => undefined,
-      });
+      };
     },
     forward: () => refuse('forward a port'),
     load: () => refuse('load an image archive'),
