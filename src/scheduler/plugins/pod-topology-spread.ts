@@ -1,6 +1,7 @@
 import type { Node, Pod, TopologySpreadConstraint } from '#api';
 import type { Cache } from '../cache/cache.ts';
 import type { NodeInfo } from '../cache/node-info.ts';
+import type { DomainCounts, NodeCondition, PodCounter } from '../cache/pod-counter.ts';
 import type { PodInfo } from '../cache/pod-info.ts';
 import type { Topology } from '../cache/topology.ts';
 import { maxNodeScore } from '../contract.ts';
@@ -54,19 +55,27 @@ function compile(constraint: TopologySpreadConstraint, pod: Pod, selector?: Sele
 class Spread {
   readonly constraint: Constraint;
   readonly topology: Topology;
-  readonly counts: Int32Array;
-  /** 1 for domains that have a node which counts. */
+  /** What the pod itself adds to its domain. */
+  readonly self: number;
+  /** The cache's own until a what-if changes them. */
+  counts: Int32Array;
   readonly present: Uint8Array;
+  #owned = false;
   #least = -1;
 
-  constructor(constraint: Constraint, topology: Topology, from?: Spread) {
+  constructor(constraint: Constraint, topology: Topology, self: number, { counts, present }: DomainCounts) {
     this.constraint = constraint;
     this.topology = topology;
-    this.counts = from ? from.counts.slice() : new Int32Array(topology.domains);
-    this.present = from ? from.present : new Uint8Array(topology.domains);
+    this.self = self;
+    this.counts = counts;
+    this.present = present;
   }
 
   add(domain: number, by: number): void {
+    if (!this.#owned) {
+      this.counts = this.counts.slice();
+      this.#owned = true;
+    }
     this.counts[domain]! += by;
     this.#least = -1;
   }
@@ -87,7 +96,8 @@ class Spread {
   }
 
   clone(): Spread {
-    return new Spread(this.constraint, this.topology, this);
+    const { counts, present } = this;
+    return new Spread(this.constraint, this.topology, this.self, { counts: this.#owned ? counts.slice() : counts, present });
   }
 }
 
@@ -100,31 +110,53 @@ const filterState = (spreads: Spread[]): FilterState => ({ spreads, clone: () =>
 interface ScoreState {
   /** By node slot, 1 for nodes that lack a topology key and get no score. */
   ignored: Uint8Array | undefined;
-  parts: { topology: Topology; weight: number; maxSkew: number; perNode?: Int32Array; perDomain?: Float64Array }[];
+  parts: { topology: Topology; weight: number; maxSkew: number; perNode?: Int32Array; perDomain?: Int32Array }[];
 }
 
-function counterOf(cache: Cache, pod: PodInfo, selector: Selector): Int32Array {
+function counterOf(cache: Cache, pod: PodInfo, selector: Selector): PodCounter {
+  if (selector.empty) return cache.count('spread', () => false);
   const { namespace } = pod;
   return cache.count(
     `spread|${namespace}|${selectorKey(selector)}`,
     (other) => other.namespace === namespace && !other.pod.metadata?.deletionTimestamp && selector.matches(other.pod.metadata?.labels),
-  ).counts;
+  );
 }
 
-/** Which nodes count for a constraint; undefined: all. */
-function eligible(cache: Cache, pod: Pod, { honorAffinity, honorTaints }: Constraint): ((slot: number) => boolean) | undefined {
+const always = (): boolean => true;
+
+/** Which nodes count for a constraint: those the pod's affinity and tolerations let it go to, where it asks for that. */
+function eligible(cache: Cache, pod: Pod, { honorAffinity, honorTaints }: Constraint): NodeCondition {
   const affinity = honorAffinity ? requiredNodeAffinity(pod) : undefined;
-  const byAffinity =
-    affinity &&
-    cache.mask(
-      `affinity|${JSON.stringify([pod.spec?.nodeSelector, pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution])}`,
-      (node) => affinity(node.node!),
-    );
-  const byTaints =
-    honorTaints &&
-    cache.mask(`taints|${JSON.stringify(pod.spec?.tolerations)}`, (node) => !untoleratedTaint(node.taints, pod.spec?.tolerations));
-  if (!byAffinity && !byTaints) return undefined;
-  return (slot) => (!byAffinity || byAffinity[slot] === 1) && (!byTaints || byTaints[slot] === 1);
+  if (!affinity && !honorTaints) return { key: '', includes: always };
+  const affinityKey = affinity
+    ? `affinity|${JSON.stringify([pod.spec?.nodeSelector, pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution])}`
+    : '';
+  const taintsKey = honorTaints ? `taints|${JSON.stringify(pod.spec?.tolerations)}` : '';
+  const byAffinity = affinity && cache.mask(affinityKey, (node) => affinity(node.node!));
+  const byTaints = honorTaints && cache.mask(taintsKey, (node) => !untoleratedTaint(node.taints, pod.spec?.tolerations));
+  return {
+    key: `${affinityKey}|${taintsKey}`,
+    includes: (slot) => (!byAffinity || byAffinity[slot] === 1) && (!byTaints || byTaints[slot] === 1),
+  };
+}
+
+/** Pods that a constraint counts, by domain. `complete`: topologies that a node must have a domain of, to count. */
+function countByDomain(
+  cache: Cache,
+  pod: PodInfo,
+  constraint: Constraint,
+  topology: Topology,
+  complete: readonly Topology[],
+): DomainCounts {
+  const { key, includes } = eligible(cache, pod.pod, constraint);
+  return counterOf(cache, pod, constraint.selector).byDomain(
+    topology,
+    {
+      key: `${complete.map((other) => other.key).join(',')}|${key}`,
+      includes: (slot) => includes(slot) && complete.every(({ domainOf }) => domainOf[slot]! >= 0),
+    },
+    cache.list(),
+  );
 }
 
 /** Spreads the pods of a group over hosts and zones: hard constraints filter, soft ones (and the system's default) score. upstream: plugins/podtopologyspread. */
@@ -151,7 +183,7 @@ export const podTopologySpread: PluginFactory = (
     if (spreads.some(({ topology }) => topology.domainOf[node.slot]! < 0)) return;
     for (const spread of spreads) {
       if (!spread.constraint.selector.matches(other.pod.metadata?.labels)) continue;
-      if (eligible(cache, pod.pod, spread.constraint)?.(node.slot) === false) continue;
+      if (!eligible(cache, pod.pod, spread.constraint).includes(node.slot)) continue;
       spread.add(spread.topology.domainOf[node.slot]!, by);
     }
   }
@@ -180,32 +212,25 @@ export const podTopologySpread: PluginFactory = (
         },
       },
     ],
-    preFilter(state, pod, nodes) {
+    preFilter(state, pod) {
       const constraints = constraintsOf(pod.pod, 'DoNotSchedule');
       if (constraints.length === 0) return { status: skip };
-      const spreads = constraints.map((constraint) => new Spread(constraint, cache.topology(constraint.topologyKey)));
-      for (const spread of spreads) {
-        const { constraint, topology, counts, present } = spread;
-        const counter = constraint.selector.empty ? undefined : counterOf(cache, pod, constraint.selector);
-        const counted = eligible(cache, pod.pod, constraint);
-        for (const { slot } of nodes) {
-          if (spreads.some((other) => other.topology.domainOf[slot]! < 0) || counted?.(slot) === false) continue;
-          const domain = topology.domainOf[slot]!;
-          present[domain] = 1;
-          if (counter) counts[domain]! += counter[slot]!;
-        }
-      }
+      const topologies = constraints.map(({ topologyKey }) => cache.topology(topologyKey));
+      const spreads = constraints.map((constraint, index) => {
+        const topology = topologies[index]!;
+        const self = constraint.selector.matches(pod.pod.metadata?.labels) ? 1 : 0;
+        return new Spread(constraint, topology, self, countByDomain(cache, pod, constraint, topology, topologies));
+      });
       state.write(name, filterState(spreads));
       return undefined;
     },
     addPod: (state, pod, other, node) => change(state.read<FilterState>(name)!.spreads, pod, other, node, 1),
     removePod: (state, pod, other, node) => change(state.read<FilterState>(name)!.spreads, pod, other, node, -1),
-    filter(state, pod, node) {
+    filter(state, _pod, node) {
       for (const spread of state.read<FilterState>(name)!.spreads) {
         const domain = spread.topology.domainOf[node.slot]!;
         if (domain < 0) return labelReason;
-        const self = spread.constraint.selector.matches(pod.pod.metadata?.labels) ? 1 : 0;
-        if (spread.counts[domain]! + self - spread.least > spread.constraint.maxSkew) return spreadReason;
+        if (spread.counts[domain]! + spread.self - spread.least > spread.constraint.maxSkew) return spreadReason;
       }
       return undefined;
     },
@@ -253,12 +278,11 @@ function prepareScore(cache: Cache, pod: PodInfo, nodes: readonly NodeInfo[], co
         (ignored ??= new Uint8Array(cache.slots))[slot] = 1;
         scored--;
       }
-  const none = new Int32Array(cache.slots);
   const parts = constraints.map((constraint, index): ScoreState['parts'][number] => {
     const topology = topologies[index]!;
     const { maxSkew } = constraint;
-    const counter = constraint.selector.empty ? none : counterOf(cache, pod, constraint.selector);
-    if (constraint.topologyKey === hostname) return { topology, maxSkew, weight: Math.log(scored + 2), perNode: counter };
+    if (constraint.topologyKey === hostname)
+      return { topology, maxSkew, weight: Math.log(scored + 2), perNode: counterOf(cache, pod, constraint.selector).counts };
     // Domains of nodes that fit; the last place stands for nodes without the label.
     const wanted = new Uint8Array(topology.domains + 1);
     let size = 0;
@@ -271,15 +295,7 @@ function prepareScore(cache: Cache, pod: PodInfo, nodes: readonly NodeInfo[], co
         size++;
       }
     }
-    const perDomain = new Float64Array(topology.domains);
-    if (topology.domains > 0) {
-      const counted = eligible(cache, pod.pod, constraint);
-      for (const { slot } of cache.list()) {
-        const domain = topology.domainOf[slot]!;
-        if (domain < 0 || !wanted[domain] || counted?.(slot) === false || (requireAll && lacks(slot))) continue;
-        perDomain[domain]! += counter[slot]!;
-      }
-    }
+    const { counts: perDomain } = countByDomain(cache, pod, constraint, topology, requireAll ? topologies : []);
     return { topology, maxSkew, weight: Math.log(size + 2), perDomain };
   });
   return { ignored, parts };
