@@ -1,4 +1,5 @@
 /** Which media types bodies may have, one line a format. upstream: apimachinery/pkg/runtime/serializer/codec_factory.go. */
+import type { Tags } from 'yaml';
 import { decodeProtobuf } from '#machinery/codec';
 import { badRequest, unsupportedMediaType } from '#machinery/status';
 import { SyntaxProblem, notYaml, parseJson } from './decode.ts';
@@ -11,13 +12,23 @@ export interface InputFormat {
 
 export const protobufType = 'application/vnd.kubernetes.protobuf';
 
+/** As Go's reader takes YAML 1.1: times and numbers of base 60 are texts. upstream: sigs.k8s.io/yaml/goyaml.v2/resolve.go. */
+const goYaml = {
+  version: '1.1',
+  merge: true,
+  customTags: (tags: Tags): Tags =>
+    tags.filter(
+      (tag) => typeof tag === 'string' || (tag.tag !== 'tag:yaml.org,2002:timestamp' && !('format' in tag && tag.format === 'TIME')),
+    ),
+} as const;
+
 async function parseYaml(bytes: Uint8Array, strict: boolean): Promise<Decoded> {
   const plain = asJson(bytes);
   if (plain) return plain;
   if (tooDeep(bytes)) throw notConverted(exceeded);
   const { parseDocument } = await import('yaml');
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-  const document = parseDocument(text, { version: '1.1', uniqueKeys: false, merge: true });
+  const document = parseDocument(text, { ...goYaml, uniqueKeys: false });
   const [error] = document.errors;
   if (error)
     throw notConverted(
@@ -25,7 +36,7 @@ async function parseYaml(bytes: Uint8Array, strict: boolean): Promise<Decoded> {
     );
   const issues: string[] = [];
   if (strict) {
-    const checked = parseDocument(text, { version: '1.1', uniqueKeys: true, merge: true });
+    const checked = parseDocument(text, { ...goYaml, uniqueKeys: true });
     for (const found of checked.errors)
       if (found.code === 'DUPLICATE_KEY')
         issues.push(`line ${found.linePos?.[0].line ?? 0}: key ${keyAt(text, found.pos[0])} already set in map`);

@@ -38,7 +38,8 @@ export async function encodeObject(object: KubeObject | Status, accepted: Accept
       return Buffer.from(JSON.stringify(object, undefined, accepted.pretty ? 2 : undefined));
     case 'yaml': {
       const { stringify } = await import('yaml');
-      return Buffer.from(stringify(object, { aliasDuplicateObjects: false, lineWidth: 0 }));
+      // Clients in Go read YAML 1.1: what is a boolean or a time there is quoted.
+      return Buffer.from(stringify(object, { version: '1.1', aliasDuplicateObjects: false, lineWidth: 0 }));
     }
   }
 }

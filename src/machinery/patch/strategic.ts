@@ -159,12 +159,34 @@ function mergeOrdered(result: JsonObject, patch: JsonObject, name: string, schem
   else return;
   const [mine, theirs] = partition(merged, order, field.mergeKey, noMergeKey, badKind);
   elementKind(current ?? [], changes ?? []);
+  const server = serverOrder(current ?? [], changes ?? [], field.mergeKey);
   setField(
     result,
     key,
-    interleave(orderedBy(theirs, current ?? [], field.mergeKey), orderedBy(mine, order, field.mergeKey), current ?? [], field.mergeKey),
+    interleave(orderedBy(theirs, server, field.mergeKey), orderedBy(mine, order, field.mergeKey), server, field.mergeKey),
   );
   done.add(key);
+}
+
+/**
+ * The server's order, by which the result is put together. Upstream takes deleted items out of the very array that it goes on to read as
+ * the server's list, at its old length: what the patch adds stands in their places. (`Result` of its test "add map and delete map from
+ * merging list".)
+ */
+function serverOrder(current: readonly Json[], changes: readonly Json[], mergeKey: string): readonly Json[] {
+  const deleted = new Set<Json>();
+  const added: Json[] = [];
+  for (const item of changes) {
+    if (!isObject(item)) return current;
+    if (item[directive] === 'delete') deleted.add(item[mergeKey]);
+    else if (item[directive] !== undefined) return current;
+    else added.push(item);
+  }
+  if (deleted.size === 0) return current;
+  const keyOf = (item: Json): Json => (isObject(item) ? item[mergeKey] : undefined);
+  const left = current.filter((item) => !deleted.has(keyOf(item)));
+  const known = new Set(left.map(keyOf));
+  return [...left, ...added.filter((item) => !known.has(keyOf(item)))].slice(0, current.length);
 }
 
 function listOf(object: JsonObject, key: string): Json[] | undefined {
