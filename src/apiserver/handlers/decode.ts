@@ -144,7 +144,7 @@ export function ofKind(decoded: Decoded, kind: Kind, shape: Conform, context: Re
     object.apiVersion = kind.apiVersion;
     return object;
   } catch (error) {
-    if (error instanceof StructureError) throw refuse(error.message);
+    if (error instanceof StructureError) throw Object.assign(refuse(error.message), { cause: error });
     throw error;
   }
 }

@@ -103,7 +103,7 @@ export async function patch(
       } catch (error) {
         // Upstream shows what the patch made, or, where it has no text of that, the patch.
         const { goFormat } = await import('#machinery/patch');
-        throw patchError(error, kind === 'strategic' ? goFormat(given.value as never) : JSON.stringify(value));
+        throw kind === 'strategic' ? patchError(error, goFormat(given.value as never), true) : patchError(error, JSON.stringify(value));
       }
       matchNamespace(object, served.fact.namespaced ? namespace : '');
       if (object.metadata?.name !== name) {
@@ -174,8 +174,11 @@ const quietly = (context: RequestContext): RequestContext => ({
   warn: () => undefined,
 });
 
-/** What a patch makes of the object does not decode: the patch is what is invalid. */
-function patchError(error: unknown, patchText: string): unknown {
+/** What a patch makes of the object does not decode: the patch is what is invalid. `asMaps`: told as of maps, not as of JSON. */
+function patchError(error: unknown, patchText: string, asMaps = false): unknown {
+  const cause = error instanceof Error && error.cause instanceof StructureError ? error.cause : error;
+  if (asMaps && cause instanceof StructureError && cause.converted !== undefined)
+    return invalid({ group: '', kind: '' }, '', [invalidField('patch', patchText, cause.converted)]);
   const message = error instanceof Error ? error.message : String(error);
   const detail = /cannot be handled as a [^:]+: (.*)$/s.exec(message)?.[1];
   if (detail === undefined && !(error instanceof StructureError)) return error;

@@ -6,12 +6,17 @@
 import { schema } from '#api/facts';
 import type { FieldFact } from '#api/facts';
 import { canonicalize } from '#machinery/quantity';
+import { conversionText, goKind } from './conversion-text.ts';
+import type { GoKind } from './conversion-text.ts';
 
 /** The body does not have its type's structure; the message is upstream's decoder's. */
 export class StructureError extends Error {
-  constructor(message: string) {
+  /** The same as told where maps are made into a type; undefined where that says the same. */
+  readonly converted: string | undefined;
+  constructor(message: string, converted?: string) {
     super(message);
     this.name = 'StructureError';
+    this.converted = converted;
   }
 }
 
@@ -63,7 +68,7 @@ function strictPath(place: Place | undefined, field: string): string {
 export const jsonType = (value: unknown): string =>
   Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : value === null ? 'null' : typeof value;
 
-function mismatch(value: unknown, place: Place, goType: string, shown = jsonType(value)): StructureError {
+function mismatch(value: unknown, place: Place, goType: string, shown = jsonType(value), kind: GoKind = goKind(goType)): StructureError {
   let owner: Place | undefined = place;
   while (owner && !owner.struct) owner = owner.parent;
   const path = goPath(place);
@@ -71,6 +76,7 @@ function mismatch(value: unknown, place: Place, goType: string, shown = jsonType
     path
       ? `json: cannot unmarshal ${shown} into Go struct field ${owner?.struct ?? ''}.${path} of type ${goType}`
       : `json: cannot unmarshal ${shown} into Go value of type ${goType}`,
+    conversionText(value, goType, kind),
   );
 }
 
@@ -109,12 +115,13 @@ const scalars: Record<string, Reader> = {
 /** Checks base64 as Go's decoder does: line breaks are ignored, padding is wanted. */
 function base64(text: string): string {
   const clean = text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]/g, '') : text;
+  const illegal = (what: string): StructureError => new StructureError(what, `error decoding from json: ${what}`);
   const bad = clean.search(/[^A-Za-z0-9+/=]/);
-  if (bad >= 0) throw new StructureError(`illegal base64 data at input byte ${bad}`);
+  if (bad >= 0) throw illegal(`illegal base64 data at input byte ${bad}`);
   const equals = clean.indexOf('=');
   if (equals >= 0 && (clean.length % 4 !== 0 || equals < clean.length - 2 || /[^=]/.test(clean.slice(equals))))
-    throw new StructureError(`illegal base64 data at input byte ${equals}`);
-  if (clean.length % 4 !== 0) throw new StructureError(`illegal base64 data at input byte ${clean.length - (clean.length % 4)}`);
+    throw illegal(`illegal base64 data at input byte ${equals}`);
+  if (clean.length % 4 !== 0) throw illegal(`illegal base64 data at input byte ${clean.length - (clean.length % 4)}`);
   return clean;
 }
 
@@ -140,7 +147,12 @@ const wholeSeconds = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 function time(value: unknown, micro: boolean, place: Place): string {
-  if (typeof value !== 'string') throw mismatch(value, place, 'string');
+  // A type that reads its own JSON is asked in both cases, and does not know where it is.
+  if (typeof value !== 'string')
+    throw new StructureError(
+      mismatch(value, place, 'string').message,
+      `json: cannot unmarshal ${jsonType(value)} into Go value of type string`,
+    );
   if (!micro && wholeSeconds.test(value) && !Number.isNaN(Date.parse(value))) return value;
   const match = rfc3339.exec(value);
   const at = match ? Date.parse(value) : Number.NaN;
@@ -203,7 +215,7 @@ const goName = (type: string): string => {
 const namedReader =
   (named: string, type: 'string' | 'boolean' | 'int32' | 'int64' | 'double'): Reader =>
   (value, at) => {
-    if (typeof value !== scalarTypes[type]) throw mismatch(value, at, named);
+    if (typeof value !== scalarTypes[type]) throw mismatch(value, at, named, jsonType(value), goName(type) as GoKind);
     return value;
   };
 const scalarTypes = { string: 'string', boolean: 'boolean', int32: 'number', int64: 'number', double: 'number' } as const;
@@ -218,7 +230,7 @@ function readerOf(fact: FieldFact): Reader {
     const goType = wholeNamed ? fact.go! : `[]${element ?? goName(fact.type)}`;
     const zero = zeroOf(fact.type);
     return (value, at, walk) => {
-      if (!Array.isArray(value)) throw mismatch(value, at, goType);
+      if (!Array.isArray(value)) throw mismatch(value, at, goType, jsonType(value), 'slice');
       if (value.length === 0) return keepEmpty ? [] : undefined;
       // Go decodes a null item as the zero value.
       return value.map((item, index) =>
@@ -230,7 +242,7 @@ function readerOf(fact: FieldFact): Reader {
     const goType = wholeNamed ? fact.go! : `map[string]${element ?? goName(fact.type)}`;
     const zero = zeroOf(fact.type);
     return (value, at, walk) => {
-      if (typeof value !== 'object' || value === null || Array.isArray(value)) throw mismatch(value, at, goType);
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) throw mismatch(value, at, goType, jsonType(value), 'map');
       const out: Record<string, unknown> = {};
       let any = false;
       for (const key in value) {
