@@ -8,6 +8,7 @@ import { ConfigMap as ConfigMapKind } from '#api';
 import { virtualClock } from '#machinery/clock';
 import { isNotFound, isStatus } from '#machinery/status';
 import { clientOver, httpTransport, kubeconfigOptions } from './mod.ts';
+import type { HttpTransportOptions } from './mod.ts';
 
 interface Seen {
   method: string;
@@ -17,7 +18,7 @@ interface Seen {
 }
 type Answer = (seen: Seen, stream: http2.ServerHttp2Stream) => void;
 
-async function serve(answer: Answer) {
+async function serve(answer: Answer, options: Partial<HttpTransportOptions> = {}) {
   const seen: Seen[] = [];
   const sessions = new Set<http2.ServerHttp2Session>();
   const server = http2.createServer();
@@ -35,7 +36,7 @@ async function serve(answer: Answer) {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
   const clock = virtualClock();
-  const transport = httpTransport({ server: `http://127.0.0.1:${port}`, clock, token: () => 'secret' });
+  const transport = httpTransport({ server: `http://127.0.0.1:${port}`, clock, token: () => 'secret', ...options });
   return {
     seen,
     sessions,
@@ -156,5 +157,32 @@ test('a kubeconfig gives server, authority and credentials of its context', () =
     assert.throws(() => kubeconfigOptions(path, { clock: virtualClock(), context: 'two' }), /it has no cluster named "missing"/);
   } finally {
     rmSync(directory, { recursive: true });
+  }
+});
+
+test('who asks for no managedFields gets none from lists and watches', async () => {
+  const object = (name: string) => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, resourceVersion: '1', managedFields: [{ manager: 'kubectl', operation: 'Apply' }] },
+  });
+  for (const withoutManagedFields of [true, false]) {
+    await using s = await serve(
+      ({ path }, stream) => {
+        if (!path.includes('watch=')) return json(stream, 200, { kind: 'ConfigMapList', metadata: {}, items: [object('a')] });
+        stream.respond({ ':status': 200 });
+        stream.end(`${JSON.stringify({ type: 'ADDED', object: object('b') })}\n`);
+      },
+      { withoutManagedFields },
+    );
+    const seen: unknown[] = [];
+    for (const item of (await s.client.list(ConfigMapKind, { namespace: 'x' })).items) seen.push(item.metadata?.managedFields?.length);
+    const watch = await s.client.watch(
+      ConfigMapKind,
+      { namespace: 'x' },
+      (event) => void seen.push(event.object.metadata?.managedFields?.length),
+    );
+    await watch.done;
+    assert.deepEqual(seen, withoutManagedFields ? [undefined, undefined] : [1, 1]);
   }
 });

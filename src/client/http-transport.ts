@@ -26,6 +26,8 @@ export interface HttpTransportOptions {
   serverName?: string;
   userAgent?: string;
   impersonate?: { user: string; groups?: string[]; uid?: string };
+  /** Lists and watches come without managedFields, often the larger half of an object: for programs that keep many and look at them alone. */
+  withoutManagedFields?: boolean;
   /** The connection to use, in place of one of its own: for many identities by token to one server. Who made it closes it. */
   session?: HttpSession;
 }
@@ -127,9 +129,15 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
       throw error instanceof StatusError ? error : unreachable(server, error);
     }
     return new Promise((resolve, reject) => {
-      stream.once('response', (head) => resolve({ stream, head }));
+      let answered = false;
+      stream.once('response', (head) => {
+        answered = true;
+        resolve({ stream, head });
+      });
       stream.on('error', (error) => reject(signal?.aborted ? (signal.reason as Error) : unreachable(server, error)));
-      stream.once('close', () => reject(unreachable(server, new Error('the connection was closed'))));
+      stream.once('close', () => {
+        if (!answered) reject(unreachable(server, new Error('the connection was closed')));
+      });
       if (body) stream.end(body);
     });
   };
@@ -166,6 +174,11 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
     }
   };
 
+  const trimmed = (object: unknown): void => {
+    const metadata = (object as { metadata?: { managedFields?: unknown } }).metadata;
+    if (metadata?.managedFields !== undefined) delete metadata.managedFields;
+  };
+
   return {
     async call(call: ApiCall) {
       const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body));
@@ -176,7 +189,11 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
         body && { type: call.verb === 'patch' ? patchMediaTypes[call.patchType ?? 'merge'] : 'application/json', body },
         call.signal,
       );
-      return text ? withoutNulls(text, call.kind, JSON.parse(text)) : undefined;
+      if (!text) return undefined;
+      const answer = withoutNulls(text, call.kind, JSON.parse(text));
+      if (options.withoutManagedFields && call.verb === 'list')
+        for (const item of (answer as { items?: unknown[] }).items ?? []) trimmed(item);
+      return answer;
     },
 
     async watch(call, sink): Promise<WatchHandle> {
@@ -196,6 +213,7 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
             cut.abort();
           } else {
             withoutNulls(text, call.kind, event.object);
+            if (options.withoutManagedFields) trimmed(event.object);
             sink(event as WatchEvent);
           }
         };

@@ -106,11 +106,12 @@ export class Cache {
     const uid = uidOf(pod);
     const known = this.#pods.get(uid);
     const nodeName = pod.spec!.nodeName!;
-    if (known?.assumed && known.nodeName === nodeName && sameForScheduling(known.info.pod, pod)) {
+    if (known?.nodeName === nodeName && sameForScheduling(known.info.pod, pod)) {
       known.assumed = false;
+      // Holding on to the one before would keep two of every pod in memory.
+      known.info.renew(pod);
       return;
     }
-    if (known && !known.assumed && known.nodeName === nodeName && sameForScheduling(known.info.pod, pod)) return;
     if (known) this.#take(uid);
     this.#place(new PodInfo(pod), nodeName, false);
   }

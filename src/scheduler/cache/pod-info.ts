@@ -60,7 +60,8 @@ function hostPortsOf(pod: Pod): readonly HostPort[] {
 }
 
 export class PodInfo {
-  readonly pod: Pod;
+  /** The newest that is known. */
+  pod: Pod;
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
@@ -90,6 +91,12 @@ export class PodInfo {
     this.requiredAntiAffinity = compileAll(pod, affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution);
     this.preferredAffinity = compileWeighted(pod, affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution);
     this.preferredAntiAffinity = compileWeighted(pod, affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution);
+  }
+
+  /** Takes a newer state of the pod that means the same to the scheduler. One that has its place is asked for its shape no more. */
+  renew(pod: Pod): void {
+    this.pod = pod;
+    this.cachedShape = undefined;
   }
 
   /** The same pod as it will be once bound; shares what was worked out. */
