@@ -3,20 +3,13 @@
  * (simulated/stages.ts). What needs a process (output, streams, ports) is asked of those that have them; of the others, that they say so.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, renameSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync, renameSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { after, describe, test } from 'node:test';
 import { RuntimeError } from './contract.ts';
-import type {
-  ContainerConfig,
-  ContainerEventResponse,
-  ContainerEventType,
-  ContainerStatus,
-  PodSandboxConfig,
-  Runtime,
-  RuntimeErrorCode,
-} from './contract.ts';
+import { Bed, failsWith } from './testsuite-bed.ts';
+import type { RuntimeUnderTest } from './testsuite-bed.ts';
+import type { ContainerEventResponse, ContainerEventType } from './contract.ts';
 
 export interface RuntimeBackend {
   name: string;
@@ -32,26 +25,7 @@ export interface RuntimeBackend {
   skip?: string | undefined;
 }
 
-export interface RuntimeUnderTest {
-  runtime: Runtime;
-  image: string;
-  /** An archive that holds `image`; absent where archives cannot be loaded. */
-  archive?: string;
-  /** A directory for the logs of pods. */
-  logs: string;
-  cgroupParent?: string;
-  /** Lets time pass, real or not. */
-  advance(milliseconds: number): Promise<void>;
-  close(): Promise<void>;
-}
-
-const failsWith = (code: RuntimeErrorCode) => (error: unknown) => {
-  assert(error instanceof RuntimeError, `not a RuntimeError: ${String(error)}`);
-  assert.equal(error.code, code, error.message);
-  return true;
-};
-
-const untilStopped = ['sh', '-c', 'trap "exit 0" TERM; sleep 1000 & wait'];
+const untilStopped = ['sh', '-c', 'trap "exit 0" TERM; echo ready; sleep 1000 & wait'];
 
 export function runtimeSuite(backend: RuntimeBackend): void {
   describe(`runtime: ${backend.name}`, { skip: backend.skip ?? false, concurrency: false }, () => {
@@ -130,6 +104,7 @@ export function runtimeSuite(backend: RuntimeBackend): void {
         assert.deepEqual([created.labels, created.annotations], [{ part: 'x' }, { note: 'n' }]);
         assert(!created.startedAt && !created.finishedAt);
         await runtime.startContainer({ containerId: id });
+        await bed.spoken(id);
         const running = await bed.status(id);
         assert.equal(running.state, 'CONTAINER_RUNNING');
         assert(running.startedAt! >= running.createdAt!);
@@ -510,90 +485,4 @@ export function runtimeSuite(backend: RuntimeBackend): void {
       }),
     );
   });
-}
-
-/** One test's pods. */
-class Bed {
-  readonly runtime: Runtime;
-  readonly image: string;
-  readonly archive: string | undefined;
-  readonly name: string;
-  readonly processes: boolean;
-  readonly advance: (milliseconds: number) => Promise<void>;
-  readonly #under: RuntimeUnderTest;
-  readonly #sandboxes: [id: string, config: PodSandboxConfig][] = [];
-  #made = 0;
-
-  constructor(under: RuntimeUnderTest, name: string) {
-    this.#under = under;
-    this.runtime = under.runtime;
-    this.image = under.image;
-    this.archive = under.archive;
-    this.processes = under.archive !== undefined;
-    this.advance = (milliseconds) => under.advance(milliseconds);
-    this.name = name;
-  }
-
-  /** The runtime's own time, by what it says of something made now. */
-  async now(): Promise<number> {
-    const id = await this.sandbox();
-    return ((await this.runtime.runtime.podSandboxStatus({ podSandboxId: id })).status?.createdAt ?? 0) / 1e6;
-  }
-
-  pod(more: PodSandboxConfig = {}): PodSandboxConfig {
-    const uid = `${this.name}-${this.#made}`;
-    return {
-      metadata: { name: this.name, namespace: 'suite', uid, attempt: 0 },
-      logDirectory: join(this.#under.logs, uid),
-      linux: this.#under.cgroupParent === undefined ? {} : { cgroupParent: this.#under.cgroupParent },
-      ...more,
-    };
-  }
-
-  async sandbox(more: PodSandboxConfig = {}): Promise<string> {
-    this.#made++;
-    const config = this.pod(more);
-    mkdirSync(config.logDirectory!, { recursive: true });
-    const { podSandboxId = '' } = await this.runtime.runtime.runPodSandbox({ config });
-    this.#sandboxes.push([podSandboxId, config]);
-    return podSandboxId;
-  }
-
-  container(config: ContainerConfig, name: string): ContainerConfig {
-    return { metadata: { name, attempt: 0 }, image: { image: this.image }, logPath: `${name}/0.log`, ...config };
-  }
-
-  async create(podSandboxId: string, config: ContainerConfig, name = 'c'): Promise<string> {
-    const sandboxConfig = this.#sandboxes.find(([id]) => id === podSandboxId)![1];
-    const wanted = this.container(config, name);
-    mkdirSync(dirname(join(sandboxConfig.logDirectory!, wanted.logPath!)), { recursive: true });
-    const { containerId = '' } = await this.runtime.runtime.createContainer({ podSandboxId, config: wanted, sandboxConfig });
-    return containerId;
-  }
-
-  async run(podSandboxId: string, config: ContainerConfig, name = 'c'): Promise<string> {
-    const containerId = await this.create(podSandboxId, config, name);
-    await this.runtime.runtime.startContainer({ containerId });
-    return containerId;
-  }
-
-  async status(containerId: string): Promise<ContainerStatus> {
-    return (await this.runtime.runtime.containerStatus({ containerId })).status!;
-  }
-
-  async ended(containerId: string): Promise<ContainerStatus> {
-    for (let tries = 0; tries < 400; tries++) {
-      const status = await this.status(containerId);
-      if (status.state === 'CONTAINER_EXITED') return status;
-      await this.advance(25);
-    }
-    assert.fail('the container did not end');
-  }
-
-  async clean(): Promise<void> {
-    for (const [podSandboxId] of this.#sandboxes) {
-      await this.runtime.runtime.stopPodSandbox({ podSandboxId }).catch(failsWith('not-found'));
-      await this.runtime.runtime.removePodSandbox({ podSandboxId });
-    }
-  }
 }
