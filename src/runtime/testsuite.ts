@@ -341,7 +341,8 @@ export function runtimeSuite(backend: RuntimeBackend): void {
       withRuntime(async ({ runtime }) => {
         const channels = { stdin: false, stdout: true, stderr: true, tty: false };
         await assert.rejects(runtime.stream('simulated:exec/x/["ls"]', channels), failsWith('unimplemented'));
-        await assert.rejects(runtime.forward('simulated:forward/x'), failsWith('unimplemented'));
+        const forwarder = await runtime.forward('simulated:forward/x');
+        await assert.rejects(forwarder.connect(80), failsWith('unimplemented'));
       }),
     );
 

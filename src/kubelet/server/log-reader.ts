@@ -54,9 +54,36 @@ async function changed(path: string, clock: Clock, signal: AbortSignal): Promise
   }
 }
 
+/** Undefined where there is no file, and none to wait for. What has no file yet has nothing that tells of it, so it is looked for every second. */
+async function openLog(
+  path: string,
+  follow: boolean,
+  running: () => Promise<boolean>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<FileHandle | undefined> {
+  for (let last = !follow; ;) {
+    try {
+      return await open(path, 'r');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    if (last) return undefined;
+    // Looked for once more after the container ended.
+    last = !(await running());
+    if (last) continue;
+    try {
+      await sleep(clock, 1000, signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return undefined;
+    }
+  }
+}
+
 /**
  * Writes the log to `output`, without ending it. With `follow`, goes on until `running` answers false and the file is read out, or the signal aborts.
- * A file that is not there is an empty log.
+ * A file that is not there is an empty log, to which something may yet be written.
  */
 export async function readLog(
   path: string,
@@ -66,13 +93,8 @@ export async function readLog(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
-  let file: FileHandle;
-  try {
-    file = await open(path, 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
+  const file = await openLog(path, options.follow === true, running, clock, signal);
+  if (!file) return;
   try {
     let left = options.limitBytes ?? Infinity;
     let at = options.tailLines === undefined ? 0 : await tailOffset(file, (await file.stat()).size, options.tailLines);

@@ -355,7 +355,8 @@ export function simulatedRuntime(options: SimulatedOptions): Runtime {
         close: () => undefined,
       };
     },
-    forward: () => refuse('forward a port'),
+    // A session begins; it is each connection that fails, as where nobody listens.
+    forward: async () => ({ connect: () => refuse('forward a port'), close: () => undefined }),
     load: () => refuse('load an image archive'),
     close,
     [Symbol.asyncDispose]: close,
