@@ -13,7 +13,10 @@ const isObject = (value: unknown): value is Json => typeof value === 'object' &&
 function clean(type: string, object: Json): void {
   const fields = schema[type]?.fields;
   if (!fields) return;
-  for (const [name, value] of Object.entries(object)) {
+  for (const name of Object.keys(object)) {
+    const value = object[name];
+    // Most of an object is plain values.
+    if (typeof value !== 'object') continue;
     const fact = fields[name];
     if (!fact) continue;
     if (value === null) {

@@ -3,8 +3,20 @@ import { test } from 'node:test';
 import { seededRandom } from '#machinery/clock';
 import { testNode, testPod } from '../test-cluster.ts';
 import { Cache } from './cache.ts';
+import type { Topology } from './topology.ts';
 
-test('pods counted by domain while pods and nodes come and go are those that a walk over all of them finds', () => {
+const termsOf = (cache: Cache) =>
+  [...cache.terms.requiredAffinity.values()].map((entry) => ({
+    slots: entry.slots,
+    byDomain: (topology: Topology) => entry.byDomain(topology),
+  }));
+const together = {
+  podAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'zone', labelSelector: { matchLabels: { app: 'web' } } }],
+  },
+};
+
+test('pods and their affinity terms, counted by domain while pods and nodes come and go are those that a walk over all of them finds', () => {
   const random = seededRandom(7);
   const pick = (count: number): number => Math.floor(random.next() * count);
   const cache = new Cache();
@@ -30,6 +42,11 @@ test('pods counted by domain while pods and nodes come and go are those that a w
       assert.deepEqual([...counts], [...walked]);
       assert.deepEqual([...present], [...seen]);
     }
+    for (const { slots, byDomain } of termsOf(cache)) {
+      const walked = new Int32Array(topology.domains);
+      for (const [slot, count] of slots) if (topology.domainOf[slot]! >= 0) walked[topology.domainOf[slot]!]! += count;
+      assert.deepEqual([...byDomain(topology)], [...walked]);
+    }
   };
   for (let step = 0; step < 2000; step++) {
     const name = nodeNames[pick(nodeNames.length)]!;
@@ -40,7 +57,10 @@ test('pods counted by domain while pods and nodes come and go are those that a w
       const taints = pick(3) === 0 ? [{ key: 'a', effect: 'NoSchedule' }] : [];
       cache.addNode(testNode(name, { taints, ...(zone < 3 && { labels: { zone: `z${zone}` } }) }));
     } else {
-      const pod = testPod(`pod-${pick(30)}`, { labels: { app: pick(2) ? 'web' : 'other' }, spec: { nodeName: name } });
+      const pod = testPod(`pod-${pick(30)}`, {
+        labels: { app: pick(2) ? 'web' : 'other' },
+        spec: { nodeName: name, ...(pick(2) && { affinity: together }) },
+      });
       if (turn < 7) cache.setPod(pod);
       else cache.removePod(pod);
     }

@@ -36,14 +36,12 @@ class DomainCounts {
     this.#nonZero += Number(before + by !== 0) - Number(before !== 0);
   }
 
-  /** For many nodes at once: `byNode` has each node's count at its slot. */
-  addAll(topology: Topology, nodes: readonly NodeInfo[], byNode: Int32Array, weight: number): void {
-    const { domainOf } = topology;
+  /** For all nodes at once, `byDomain` times `weight`. */
+  addAll(topology: Topology, byDomain: Int32Array, weight: number): void {
     const { counts } = this.#entryFor(topology);
-    for (const { slot } of nodes) {
-      const count = byNode[slot]!;
-      const domain = domainOf[slot]!;
-      if (count === 0 || domain < 0) continue;
+    for (let domain = 0; domain < byDomain.length; domain++) {
+      const count = byDomain[domain]!;
+      if (count === 0) continue;
       const before = counts[domain]!;
       const after = before + count * weight;
       counts[domain] = after;
@@ -101,15 +99,25 @@ interface FilterState {
   affinity: DomainCounts;
   /** Pods that match a term of its anti-affinity. */
   antiAffinity: DomainCounts;
+  /** Those of the incoming pod's affinity terms. */
+  topologies: readonly Topology[];
   clone(): FilterState;
 }
 
-const filterState = (existing: DomainCounts, affinity: DomainCounts, antiAffinity: DomainCounts): FilterState => ({
+const filterState = (
+  existing: DomainCounts,
+  affinity: DomainCounts,
+  antiAffinity: DomainCounts,
+  topologies: readonly Topology[],
+): FilterState => ({
   existing,
   affinity,
   antiAffinity,
-  clone: () => filterState(existing.clone(), affinity.clone(), antiAffinity.clone()),
+  topologies,
+  clone: () => filterState(existing.clone(), affinity.clone(), antiAffinity.clone(), topologies),
 });
+
+const everyNode = { key: '', includes: () => true };
 
 /** Affinity and anti-affinity between pods, both ways. upstream: plugins/interpodaffinity. */
 export const interPodAffinity: PluginFactory = (
@@ -124,15 +132,19 @@ export const interPodAffinity: PluginFactory = (
   function addMatching(counts: DomainCounts, terms: readonly AffinityTerm[], keys: readonly AffinityTerm[], weight: number): void {
     const counter = cache.count(`affinity|${terms.map((term) => term.podsKey).join('&')}`, ({ pod }) => matchesAll(terms, pod));
     if (counter.total === 0) return;
-    const nodes = cache.list();
-    for (const term of keys) counts.addAll(cache.topology(term.topologyKey), nodes, counter.counts, weight);
+    for (const term of keys) {
+      const topology = cache.topology(term.topologyKey);
+      counts.addAll(topology, counter.byDomain(topology, everyNode, cache.list()).counts, weight);
+    }
   }
 
   function addExisting(counts: DomainCounts, index: TermIndex, pod: Pod, factor: number): void {
-    for (const { term, weight, slots } of index.values()) {
+    for (const entry of index.values()) {
+      const { term, weight, slots } = entry;
       if (!term.matches(pod, labelsOf)) continue;
       const topology = cache.topology(term.topologyKey);
-      for (const [slot, count] of slots) counts.add(topology, slot, count * weight * factor);
+      if (slots.size > topology.domains) counts.addAll(topology, entry.byDomain(topology), weight * factor);
+      else for (const [slot, count] of slots) counts.add(topology, slot, count * weight * factor);
     }
   }
 
@@ -155,7 +167,8 @@ export const interPodAffinity: PluginFactory = (
       { event: { resource: 'Node', actions: action.add | action.nodeLabel }, hint: nodeHint },
     ],
     preFilter(state, pod) {
-      const counts = filterState(new DomainCounts(), new DomainCounts(), new DomainCounts());
+      const topologies = pod.requiredAffinity.map((term) => cache.topology(term.topologyKey));
+      const counts = filterState(new DomainCounts(), new DomainCounts(), new DomainCounts(), topologies);
       if (cache.terms.requiredAntiAffinity.size) addExisting(counts.existing, cache.terms.requiredAntiAffinity, pod.pod, 1);
       if (counts.existing.untouched && pod.requiredAffinity.length === 0 && pod.requiredAntiAffinity.length === 0) return { status: skip };
       if (pod.requiredAffinity.length) addMatching(counts.affinity, pod.requiredAffinity, pod.requiredAffinity, 1);
@@ -168,9 +181,9 @@ export const interPodAffinity: PluginFactory = (
     filter(state, pod, node) {
       const counts = state.read<FilterState>(name)!;
       let found = true;
-      for (const term of pod.requiredAffinity) {
-        if (cache.topology(term.topologyKey).domainOf[node.slot]! < 0) return affinityReason;
-        if (counts.affinity.at(term.topologyKey, node.slot) <= 0) found = false;
+      for (const { key, domainOf } of counts.topologies) {
+        if (domainOf[node.slot]! < 0) return affinityReason;
+        if (counts.affinity.at(key, node.slot) <= 0) found = false;
       }
       // The first of a group that wants to be together must be let in somewhere.
       if (!found && !(counts.affinity.allZero && matchesAll(pod.requiredAffinity, pod.pod))) return affinityReason;
