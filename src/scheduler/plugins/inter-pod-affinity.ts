@@ -15,38 +15,38 @@ const affinityReason = constant('InterPodAffinity', unresolvable("node(s) didn't
 const antiAffinityReason = constant('InterPodAffinity', unschedulable("node(s) didn't match pod anti-affinity rules"));
 const existingReason = constant('InterPodAffinity', unschedulable("node(s) didn't satisfy existing pods anti-affinity rules"));
 
+interface Counted {
+  topology: Topology;
+  counts: Int32Array;
+  /** False: the cache's, to be copied before it is changed. */
+  own: boolean;
+}
+
 /** Counts by topology key and domain. */
 class DomainCounts {
-  readonly #entries: Map<string, { topology: Topology; counts: Float64Array }>;
-  /** How many counts are not 0. */
-  #nonZero: number;
+  readonly #entries = new Map<string, Counted>();
+  #allZero: boolean | undefined;
 
   constructor(from?: DomainCounts) {
-    this.#entries = new Map();
-    this.#nonZero = from ? from.#nonZero : 0;
-    if (from) for (const [key, { topology, counts }] of from.#entries) this.#entries.set(key, { topology, counts: counts.slice() });
+    if (from)
+      for (const [key, { topology, counts, own }] of from.#entries)
+        this.#entries.set(key, { topology, counts: own ? counts.slice() : counts, own });
   }
 
   add(topology: Topology, slot: number, by: number): void {
     const domain = topology.domainOf[slot]!;
-    if (domain < 0) return;
-    const { counts } = this.#entryFor(topology);
-    const before = counts[domain]!;
-    counts[domain] = before + by;
-    this.#nonZero += Number(before + by !== 0) - Number(before !== 0);
+    if (domain >= 0) this.#changeable(topology)[domain]! += by;
   }
 
   /** For all nodes at once, `byDomain` times `weight`. */
   addAll(topology: Topology, byDomain: Int32Array, weight: number): void {
-    const { counts } = this.#entryFor(topology);
-    for (let domain = 0; domain < byDomain.length; domain++) {
-      const count = byDomain[domain]!;
-      if (count === 0) continue;
-      const before = counts[domain]!;
-      const after = before + count * weight;
-      counts[domain] = after;
-      this.#nonZero += Number(after !== 0) - Number(before !== 0);
+    if (weight === 1 && !this.#entries.has(topology.key)) {
+      this.#entries.set(topology.key, { topology, counts: byDomain, own: false });
+      this.#allZero = undefined;
+      return;
     }
+    const counts = this.#changeable(topology);
+    for (let domain = 0; domain < byDomain.length; domain++) counts[domain]! += byDomain[domain]! * weight;
   }
 
   at(key: string, slot: number): number {
@@ -78,13 +78,18 @@ class DomainCounts {
   }
 
   get allZero(): boolean {
-    return this.#nonZero === 0;
+    return (this.#allZero ??= [...this.#entries.values()].every(({ counts }) => counts.every((count) => count === 0)));
   }
 
-  #entryFor(topology: Topology): { topology: Topology; counts: Float64Array } {
+  #changeable(topology: Topology): Int32Array {
+    this.#allZero = undefined;
     let entry = this.#entries.get(topology.key);
-    if (!entry) this.#entries.set(topology.key, (entry = { topology, counts: new Float64Array(topology.domains) }));
-    return entry;
+    if (!entry) this.#entries.set(topology.key, (entry = { topology, counts: new Int32Array(topology.domains), own: true }));
+    else if (!entry.own) {
+      entry.counts = entry.counts.slice();
+      entry.own = true;
+    }
+    return entry.counts;
   }
 
   clone(): DomainCounts {
@@ -143,7 +148,8 @@ export const interPodAffinity: PluginFactory = (
       const { term, weight, slots } = entry;
       if (!term.matches(pod, labelsOf)) continue;
       const topology = cache.topology(term.topologyKey);
-      if (slots.size > topology.domains) counts.addAll(topology, entry.byDomain(topology), weight * factor);
+      // A term on few nodes is not worth a number for each domain.
+      if (slots.size * 16 > topology.domains) counts.addAll(topology, entry.byDomain(topology), weight * factor);
       else for (const [slot, count] of slots) counts.add(topology, slot, count * weight * factor);
     }
   }
