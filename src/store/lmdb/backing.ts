@@ -86,39 +86,55 @@ export class LmdbBacking implements Backing {
     }
   }
 
-  write({ records, revision, granted, revoked }: Batch): Promise<void> {
+  /** Frees what is superfluous in the same commit: on their own, compaction's commits would cost writers two syncs each. */
+  write(batch: Batch): Promise<boolean> {
     return this.#next(async () => {
-      let { checksum } = this.#state;
-      const headers = Buffer.allocUnsafeSlow(records.reduce((sum, record) => sum + headerSize(record), 0));
-      let at = 0;
-      let sequence = this.#sequence;
-      const parts = records.map((record) => {
-        const header = headers.subarray(at, (at += headerSize(record)));
-        writeHeader(record, header);
-        checksum = plus(checksum, crc32(header));
-        record.sequence = ++sequence;
-        return { record, header };
-      });
-      const pages = records.reduce((sum, record) => sum + pagesOf(record), 0);
-      await this.#commit(
-        { ...this.#state, revision, checksum },
-        pages,
-        records.some((record) => record.version > 0),
-        (keep) => {
-          for (const { record, header } of parts) {
-            keep(this.#tables.records.put(record.sequence, header));
-            if (record.size > 0) keep(this.#tables.values.put(record.sequence, record.value as Buffer));
-          }
-          for (const { id, ttl } of granted) {
-            const value = Buffer.allocUnsafe(8);
-            value.writeDoubleLE(ttl);
-            keep(this.#tables.leases.put(id, value));
-          }
-          for (const id of revoked) keep(this.#tables.leases.remove(id));
-        },
-      );
-      this.#sequence = sequence;
+      if (batch.superfluous.length > 0)
+        try {
+          await this.#put(batch);
+          return true;
+        } catch (error) {
+          // It may have taken more room than the write alone.
+          if (!(error instanceof StoreError) || error.code !== 'no-space') throw error;
+        }
+      await this.#put({ ...batch, superfluous: [] });
+      return batch.superfluous.length === 0;
     });
+  }
+
+  async #put({ records, revision, granted, revoked, superfluous }: Batch): Promise<void> {
+    const removed = this.#present(superfluous);
+    let checksum = minus(this.#state.checksum, removed.checksum);
+    const headers = Buffer.allocUnsafeSlow(records.reduce((sum, record) => sum + headerSize(record), 0));
+    let at = 0;
+    let sequence = this.#sequence;
+    const parts = records.map((record) => {
+      const header = headers.subarray(at, (at += headerSize(record)));
+      writeHeader(record, header);
+      checksum = plus(checksum, crc32(header));
+      record.sequence = ++sequence;
+      return { record, header };
+    });
+    const pages = records.reduce((sum, record) => sum + pagesOf(record), removed.records.length);
+    await this.#commit(
+      { ...this.#state, revision, checksum },
+      pages,
+      records.some((record) => record.version > 0),
+      (keep) => {
+        for (const { record, header } of parts) {
+          keep(this.#tables.records.put(record.sequence, header));
+          if (record.size > 0) keep(this.#tables.values.put(record.sequence, record.value as Buffer));
+        }
+        for (const { id, ttl } of granted) {
+          const value = Buffer.allocUnsafe(8);
+          value.writeDoubleLE(ttl);
+          keep(this.#tables.leases.put(id, value));
+        }
+        for (const id of revoked) keep(this.#tables.leases.remove(id));
+        this.#remove(removed.records, keep);
+      },
+    );
+    this.#sequence = sequence;
   }
 
   compact(revision: number): Promise<void> {
@@ -130,7 +146,7 @@ export class LmdbBacking implements Backing {
   /** In smaller and smaller parts where the disk is full: even deleting takes pages, but few for few records. */
   async drop(records: readonly Record[]): Promise<void> {
     try {
-      await this.#next(() => this.#remove(records));
+      await this.#next(() => this.#free(records));
     } catch (error) {
       if (!(error instanceof StoreError) || error.code !== 'no-space' || records.length === 1) throw error;
       const half = records.length >> 1;
@@ -139,20 +155,29 @@ export class LmdbBacking implements Backing {
     }
   }
 
-  #remove(records: readonly Record[]): Promise<void> {
-    let { checksum } = this.#state;
+  async #free(records: readonly Record[]): Promise<void> {
+    const removed = this.#present(records);
+    if (removed.records.length === 0) return;
+    const checksum = minus(this.#state.checksum, removed.checksum);
+    await this.#commit({ ...this.#state, checksum }, removed.records.length, false, (keep) => this.#remove(removed.records, keep));
+  }
+
+  /** Of records to remove, those that are there, and what they add to the checksum. */
+  #present(records: readonly Record[]): { records: Record[]; checksum: number } {
+    let checksum = 0;
     const present = records.filter((record) => {
       const header = this.#tables.records.getBinary(record.sequence);
-      if (header) checksum = minus(checksum, crc32(header));
+      if (header) checksum = plus(checksum, crc32(header));
       return header !== undefined;
     });
-    if (present.length === 0) return Promise.resolve();
-    return this.#commit({ ...this.#state, checksum }, present.length, false, (keep) => {
-      for (const { sequence, size } of present) {
-        keep(this.#tables.records.remove(sequence));
-        if (size > 0) keep(this.#tables.values.remove(sequence));
-      }
-    });
+    return { records: present, checksum };
+  }
+
+  #remove(records: readonly Record[], keep: (operation: Promise<unknown>) => void): void {
+    for (const { sequence, size } of records) {
+      keep(this.#tables.records.remove(sequence));
+      if (size > 0) keep(this.#tables.values.remove(sequence));
+    }
   }
 
   /** A copy of the newest durable state in a directory of its own, which can be opened as a store. Writes go on meanwhile. */

@@ -35,9 +35,9 @@ const churns: Churn[] = [
 ];
 const keys = 200;
 const writes = 1500;
-const rounds = 16;
+const rounds = 12;
 
-for (const { name, size, writers = 100, durability = 'durable', passing, reads, slack = 1.1 } of churns)
+for (const { name, size, writers = 300, durability = 'durable', passing, reads, slack = 1.1 } of churns)
   test(`the file does not grow under steady churn: ${name}`, async () => {
     const directory = mkdtempSync(join(tmpdir(), 'coxswain-growth-'));
     const random = seededRandom(1);

@@ -33,7 +33,13 @@ export async function importStore(path: string, { revision, keyValues, leases }:
     const backing = new LmdbBacking(path);
     await backing.recover();
     for (let at = 0; at < records.length || at === 0; at += batch)
-      await backing.write({ records: records.slice(at, at + batch), revision, granted: at === 0 ? leases : [], revoked: [] });
+      await backing.write({
+        records: records.slice(at, at + batch),
+        revision,
+        granted: at === 0 ? leases : [],
+        revoked: [],
+        superfluous: [],
+      });
     await backing.compact(revision);
     await backing.close(revision);
   } catch (error) {

@@ -110,7 +110,7 @@ export async function restoreSnapshot(snapshot: string, path: string, bump = 1_0
     cpSync(statSync(snapshot).isDirectory() ? join(snapshot, 'data.mdb') : snapshot, join(path, 'data.mdb'));
     const backing = new LmdbBacking(path);
     const { revision } = await backing.recover();
-    await backing.write({ records: [], revision: revision + bump, granted: [], revoked: [] });
+    await backing.write({ records: [], revision: revision + bump, granted: [], revoked: [], superfluous: [] });
     await backing.compact(revision + bump);
     await backing.close(revision + bump);
     return { ...summary, revision: revision + bump, compactRevision: revision + bump };

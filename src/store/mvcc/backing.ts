@@ -8,6 +8,8 @@ export interface Batch {
   revision: number;
   granted: readonly { id: number; ttl: number }[];
   revoked: readonly number[];
+  /** Records that no read can see any more: freed along with it, where there is room for that. */
+  superfluous: readonly Record[];
 }
 
 /** Where an MVCC store keeps what must survive the process. Without one it is a memory store. */
@@ -19,8 +21,11 @@ export interface Backing {
   readonly reserve: number;
   /** Reads the value of a record that was written before. Throws StoreError 'corrupt' where it is not what was written. */
   load(record: Record): Uint8Array;
-  /** Resolves when all of it is durable; on rejection none of it is there. Never called again before it has settled. */
-  write(batch: Batch): Promise<void>;
+  /**
+   * Resolves when all of it is durable; on rejection none of it is there. Never called again before it has settled.
+   * Answers whether what was superfluous is freed.
+   */
+  write(batch: Batch): Promise<boolean>;
   /** Makes the compaction durable; what it makes superfluous is named to `drop` later. */
   compact(revision: number): Promise<void>;
   /** Frees the space of records that no read can see any more. Need not be durable. */

@@ -31,6 +31,12 @@ export class History {
     return low;
   }
 
+  /** There are records from before `revision`. */
+  reaches(revision: number): boolean {
+    const oldest = this.#records[this.#start];
+    return oldest !== undefined && oldest.modRevision < revision;
+  }
+
   get(place: number): Record | undefined {
     return this.#records[place];
   }

@@ -21,19 +21,20 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 function setup(options: { quotaBytes?: number } = {}) {
   const clock = virtualClock();
   const disk = new Map<number, Uint8Array>();
-  const writes: { batch: Batch; succeed(): Promise<void>; fail(): Promise<void> }[] = [];
+  const writes: { batch: Batch; succeed(freed?: boolean): Promise<void>; fail(): Promise<void> }[] = [];
   let sequence = 0;
   const dropped: Record[] = [];
   const backing: Backing = {
     reserve: 10,
     load: (record) => disk.get(record.sequence)!,
     write(batch) {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const { promise, resolve, reject } = Promise.withResolvers<boolean>();
       writes.push({
         batch,
-        succeed() {
+        succeed(freed = true) {
           for (const record of batch.records) disk.set((record.sequence = ++sequence), record.value!);
-          resolve();
+          if (freed) dropped.push(...batch.superfluous);
+          resolve(freed);
           return turn();
         },
         fail() {
@@ -265,4 +266,32 @@ for (const writers of [1, 100, 3000])
     assert(Math.max(...kept) <= most, `records kept: ${kept.join(' ')}`);
     await store.reclaimed();
     assert.equal(rounds * writers - dropped.length, writers);
+  });
+
+for (const [how, end] of [
+  ['goes along with a write', ({ succeed }) => succeed()],
+  ['stays when there is no room to free it, and is freed by itself', ({ succeed }) => succeed(false)],
+  ['stays when the write fails, and is freed by itself', ({ fail }) => fail()],
+] satisfies [string, (write: { succeed(freed?: boolean): Promise<void>; fail(): Promise<void> }) => Promise<void>][])
+  test(`what compaction frees ${how}`, async () => {
+    const { store, writes, dropped } = setup();
+    for (const value of ['1', '2', '3']) {
+      const done = store.txn(put('a', value));
+      await turn();
+      await writes.at(-1)!.succeed();
+      await done;
+    }
+    const last = store.txn(put('b', '1')).catch(() => undefined);
+    await store.compact(await store.revision());
+    await turn();
+    const freed = writes.at(-1)!.batch.superfluous.map(({ modRevision }) => modRevision);
+    // The compaction was there before the write began.
+    assert.deepEqual([freed, dropped.length], [[2, 3], 0]);
+    await end(writes.at(-1)!);
+    await last;
+    await store.reclaimed();
+    assert.deepEqual(
+      dropped.map(({ modRevision }) => modRevision),
+      [2, 3],
+    );
   });

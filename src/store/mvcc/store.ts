@@ -65,12 +65,13 @@ interface Waiting {
   fail(error: unknown): void;
 }
 
-/**
- * Records looked at by one step of a compaction: at least so many, and so many for each that was made meanwhile. A write takes all that
- * waits, and a step comes between two writes: steps of a fixed size would fall behind many writers, and history grow for ever.
- */
+/** Records looked at by one step of a compaction. */
 const compactionStep = 500;
-const compactionPace = 2;
+/**
+ * While there are writes, compaction goes along with them: each write frees so many records for each that it adds, and a few more. A write
+ * takes all that waits, so steps of a fixed size would fall behind many writers, and history grow for ever.
+ */
+const compactionPace = { each: 2, more: 16 };
 
 export class MvccStore implements Store {
   readonly embedded = true;
@@ -105,10 +106,12 @@ export class MvccStore implements Store {
   #leaseTimerAt = Infinity;
   #compaction: Promise<void> = Promise.resolve();
   #compacting = false;
-  /** Records made since the last step of a compaction began. */
-  #made = 0;
   /** Records that nobody can see any more and that are still on the disk. */
   #garbage: Record[] = [];
+  /** How much of it goes along with the write under way, and comes back where that fails. */
+  #carried = 0;
+  /** Writes free what is superfluous as well. False while they fail or have no room for that. */
+  #carrying = true;
   #closed: Promise<void> | undefined;
 
   constructor(options: MvccOptions, backing?: Backing, recovered?: Recovered) {
@@ -302,7 +305,6 @@ export class MvccStore implements Store {
     }
     this.#newest++;
     this.#bytes += added;
-    this.#made += changes.length;
     for (const record of changes) this.#history.append(record);
     return evaluated;
   }
@@ -315,6 +317,7 @@ export class MvccStore implements Store {
       if (this.#backing)
         this.#postpone({ revision: this.#newest, changes, deferred, done: () => undefined, fail: () => undefined, ...lease });
       this.#visible = this.#newest;
+      if (!this.#backing) this.#superfluous(changes.length);
       if (changes.length > 0) this.#watchers.publish(changes);
       return undefined;
     }
@@ -346,15 +349,29 @@ export class MvccStore implements Store {
     const all = [...early, ...group];
     const { revision } = all.at(-1)!;
     this.#unwritten = [];
+    const records = all.flatMap((entry) => entry.changes);
+    const superfluous = this.#superfluous(records.length);
+    this.#carried = superfluous.length;
     const write = this.#backing!.write({
-      records: all.flatMap((entry) => entry.changes),
+      records,
       revision,
+      superfluous,
       granted: all.flatMap((entry) => entry.granted ?? []),
       revoked: all.flatMap((entry) => entry.revoked?.id ?? []),
     });
     this.#write = write.then(
-      () => this.#written(early, group, revision),
-      (error: unknown) => this.#failed(early, error),
+      (freed) => {
+        this.#carrying = freed;
+        this.#carried = 0;
+        if (!freed) this.#garbage.unshift(...superfluous);
+        this.#written(early, group, revision);
+      },
+      (error: unknown) => {
+        this.#carrying = false;
+        this.#carried = 0;
+        this.#garbage.unshift(...superfluous);
+        this.#failed(early, error);
+      },
     );
   }
 
@@ -410,29 +427,51 @@ export class MvccStore implements Store {
   /** Goes through what changed up to the compacted revision, in steps, and drops what these changes made superfluous. */
   async #reclaim(): Promise<void> {
     try {
-      for (let step = compactionStep; ; step = Math.max(compactionStep, compactionPace * this.#made)) {
-        this.#made = 0;
-        const revision = this.#compacted;
-        const steps = this.#history.drop(revision, step);
-        // Each drops what it replaced and no more, so that a step frees about as many records as it looks at; a tombstone goes as well.
-        for (const { key, modRevision, version } of steps)
-          this.#garbage.push(...this.#prune(key, version === 0 ? modRevision + 1 : modRevision));
-        // The changes of the revision itself stay in the history; what they replaced does not.
-        if (steps.length === 0) for (const { key } of this.#history.of(revision)) this.#garbage.push(...this.#prune(key, revision));
-        if (!this.#backing) this.#garbage = [];
-        // What cannot be dropped stays on the list, for the next compaction.
-        while (this.#garbage.length > 0) {
-          const part = this.#garbage.slice(0, step);
-          this.#made = 0;
-          await this.#backing!.drop(part);
-          this.#garbage.splice(0, part.length);
+      for (;;) {
+        // While there are writes, they take it along.
+        const left = (): boolean => this.#carried + this.#garbage.length > 0 || this.#history.reaches(this.#compacted);
+        while (this.#carrying && (this.#write || this.#scheduled) && left()) {
+          await this.#write;
+          await new Promise((resolve) => setImmediate(resolve));
         }
-        if (steps.length === 0 && revision === this.#compacted) return;
+        const revision = this.#compacted;
+        const more = this.#walk(compactionStep);
+        // What cannot be dropped stays on the list, for the next compaction.
+        const part = this.#garbage.splice(0, compactionStep);
+        if (part.length > 0 && this.#backing)
+          try {
+            await this.#backing.drop(part);
+          } catch (error) {
+            this.#garbage.unshift(...part);
+            throw error;
+          }
+        if (!more && !left() && revision === this.#compacted) return;
+        if (this.#carried > 0) await this.#write;
         await new Promise((resolve) => setImmediate(resolve));
       }
     } finally {
       this.#compacting = false;
     }
+  }
+
+  /** What a write of so many records takes along. */
+  #superfluous(written: number): Record[] {
+    if (!this.#compacting) return [];
+    const limit = compactionPace.each * written + compactionPace.more;
+    while (this.#garbage.length < limit && this.#walk(limit));
+    return this.#garbage.splice(0, limit);
+  }
+
+  /** A step through the history: what its changes replaced becomes garbage. False at the end. */
+  #walk(limit: number): boolean {
+    const revision = this.#compacted;
+    const passed = this.#history.drop(revision, limit);
+    // Each drops what it replaced and no more, so that a step finds about as many records as it looks at; a tombstone goes as well.
+    for (const { key, modRevision, version } of passed)
+      this.#garbage.push(...this.#prune(key, version === 0 ? modRevision + 1 : modRevision));
+    // The changes of the revision itself stay in the history; what they replaced does not.
+    if (passed.length === 0) for (const { key } of this.#history.of(revision)) this.#garbage.push(...this.#prune(key, revision));
+    return passed.length > 0;
   }
 
   async #grant(ttl: number, id: number): Promise<Lease> {

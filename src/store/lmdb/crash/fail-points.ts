@@ -21,7 +21,7 @@ export class FailingBacking extends LmdbBacking {
     return this.#around('recover', () => super.recover());
   }
 
-  override write(batch: Batch): Promise<void> {
+  override write(batch: Batch): Promise<boolean> {
     return this.#around('write', () => super.write(batch));
   }
 
