@@ -99,7 +99,7 @@ export const families: Explanation[] = [
   {
     request: 'reviews/*',
     path: '*',
-    why: 'reviews have no managed fields and their own times; details of refused reviews; the order of rules.',
+    why: 'the order of rules.',
   },
   { request: 'roles/*', path: 'body.*managedFields*', why: 'objects that the server makes itself have no managed fields.' },
   { request: 'roles/*', path: '*', why: 'details of some bootstrap objects.' },
@@ -113,13 +113,13 @@ export const families: Explanation[] = [
   {
     request: 'custom *',
     path: '*',
-    why: 'texts of nested failures, scale accessors, lists without continue, regular expressions in schemas, other kinds and versions.',
+    why: 'order of failures, regular expressions in schemas, other kinds and versions.',
   },
-  { request: '*/scale *', path: '*', why: 'the scale as a Table, and texts of patches of it.' },
+  { request: '*/scale *', path: '*', why: 'the object that a refused patch of the scale quotes has no managed fields.' },
   {
     request: '*/*',
     path: 'body.metadata.managedFields*',
-    why: 'maps that become empty while others own them; entries of the status and scale of workloads.',
+    why: 'entries of objects that defaults change; items without keys.',
   },
   { request: 'verbs */get * scale', path: '*', why: 'what an apply of the scale owns.' },
   { request: 'verbs daemonsets*', path: 'body.*annotations*', why: 'the template generation is an annotation in metadata alone too.' },

@@ -175,7 +175,7 @@ const quietly = (context: RequestContext): RequestContext => ({
 });
 
 /** What a patch makes of the object does not decode: the patch is what is invalid. `asMaps`: told as of maps, not as of JSON. */
-function patchError(error: unknown, patchText: string, asMaps = false): unknown {
+export function patchError(error: unknown, patchText: string, asMaps = false): unknown {
   const cause = error instanceof Error && error.cause instanceof StructureError ? error.cause : error;
   if (asMaps && cause instanceof StructureError && cause.converted !== undefined)
     return invalid({ group: '', kind: '' }, '', [invalidField('patch', patchText, cause.converted)]);

@@ -15,7 +15,7 @@ import { trackUpdate } from './managed-fields.ts';
 import { ageColumn } from '../table/table.ts';
 import { checkPatchOptions, checkWriteOptions } from './options.ts';
 import { bareType } from './media-types.ts';
-import { applyPatchTo, patchTypes } from './patch.ts';
+import { applyPatchTo, patchError, patchTypes } from './patch.ts';
 
 const scaleType = 'io.k8s.api.autoscaling.v1.Scale';
 const scaleKind = (storage: GenericStorage): Kind => ({
@@ -101,7 +101,12 @@ export async function scaleChange(request: ApiRequest, storage: GenericStorage, 
     async (old) => {
       const before = scaleOf(storage, old!);
       const value = body ?? (await applyPatchTo(request, draft(before), scaleType, context));
-      const scale = ofKind(value, kind, conformTo(scaleType), context, request.body?.bytes) as Scale;
+      let scale: Scale;
+      try {
+        scale = ofKind(value, kind, conformTo(scaleType), context, request.body?.bytes) as Scale;
+      } catch (error) {
+        throw body ? error : patchError(error, JSON.stringify(value.value));
+      }
       const asked = attributes(context, kind, scale, before);
       await admission.admit(asked);
       const wanted = asked.object as Scale;

@@ -10,7 +10,7 @@ import type { Fields } from './fields.ts';
 import { kubectlManager, withLastApplied, withoutLastApplied } from './last-applied.ts';
 import { conflictsOf, neverOwned, yieldFields } from './managers.ts';
 import { mergeApplied } from './merge.ts';
-import { removeFields } from './remove.ts';
+import { removeFields, withoutEmptied } from './remove.ts';
 import { isAbsent } from './schema.ts';
 import type { TypeSchema } from './schema.ts';
 import { timeOf, track, unchanged, untracked, withManagedFields } from './update.ts';
@@ -107,9 +107,10 @@ function settle<T extends KubeObject>(
     if (conflicts.size) throw applyConflict(conflicts);
   }
   yieldFields(managed, comparison, resetFields, id);
-  if (live && equal(before, pruned)) return { object: undefined, result: live };
-  if (!options.applyDefaults) return { object: pruned, result: pruned };
-  const defaulted = structuredClone(pruned);
+  const kept = withoutEmptied(pruned) as T;
+  if (live && equal(before, kept)) return { object: undefined, result: live };
+  if (!options.applyDefaults) return { object: kept, result: kept };
+  const defaulted = structuredClone(kept);
   options.applyDefaults(defaulted);
   return { object: defaulted, result: defaulted };
 }
@@ -144,7 +145,7 @@ function prune<T extends KubeObject>(
   const keptFields = withNamedFields(fieldSetOf(kept ?? {}, type), type);
   const result = removeFields(object, intersection(difference(all, keptFields), lastFields), type);
   if (!other) return (result ?? {}) as T;
-  return (versions!((result ?? {}) as object, apiVersion)?.object ?? merged) as T;
+  return (versions!(withoutEmptied(result ?? {}) as object, apiVersion)?.object ?? merged) as T;
 }
 
 function fieldsByVersion(managed: ManagedEntries, except: string): Map<string, Fields | undefined> {
@@ -157,13 +158,13 @@ function fieldsByVersion(managed: ManagedEntries, except: string): Map<string, F
 /** Puts back what managers in another version own. */
 function addBack(merged: object, pruned: unknown, version: string, owned: Fields | undefined, back: string, versions: Versions): unknown {
   const whole = versions(merged, version);
-  const bare = versions((pruned ?? {}) as object, version);
+  const bare = versions(withoutEmptied(pruned ?? {}) as object, version);
   if (!whole || !bare) return pruned;
   const { schema } = whole;
   const all = withNamedFields(fieldSetOf(whole.object, schema), schema);
   const left = withNamedFields(fieldSetOf(bare.object, schema), schema);
   const kept = removeFields(whole.object, difference(all, union(left, withNamedFields(owned, schema))), schema);
-  return versions((kept ?? {}) as object, back)?.object ?? pruned;
+  return versions(withoutEmptied(kept ?? {}) as object, back)?.object ?? pruned;
 }
 
 /** Declared fields that are null are gone, as decoding them into Go's types has it. */

@@ -4,7 +4,14 @@ import { elementOf } from './path-element.ts';
 import { asList, asMap, fieldType, kindFor } from './schema.ts';
 import type { JsonMap, TypeSchema } from './schema.ts';
 
-/** A value without the fields of a set; undefined where nothing is left. upstream: structured-merge-diff/typed/remove.go. */
+/** What is left of a map or list whose contents went: it is still there when objects are compared, and gone from the result. */
+const emptiedMap: JsonMap = Object.freeze({});
+const emptiedList: readonly unknown[] = Object.freeze([]);
+
+/**
+ * A value without the fields of a set; undefined where nothing is left. A map or list of which nothing is left stays as a mark, which
+ * `withoutEmptied` takes away. upstream: structured-merge-diff/typed/remove.go (null).
+ */
 export function removeFields(value: unknown, remove: Fields | undefined, schema: TypeSchema): unknown {
   if (isEmptyFields(remove)) return value;
   switch (kindFor(schema, value)) {
@@ -32,13 +39,32 @@ export function removeFields(value: unknown, remove: Fields | undefined, schema:
         const below = remove![`f:${name}`];
         if (below && isMember(below)) continue;
         const rest = below ? removeFields(object[name], below, fieldType(map, name)) : object[name];
-        if (rest === undefined) continue;
-        kept[name] = rest;
+        kept[name] = rest ?? (rest === null ? null : Array.isArray(object[name]) ? emptiedList : emptiedMap);
         some = true;
       }
       return some ? kept : undefined;
     }
   }
+}
+
+/** Without the marks; the value itself where there are none. */
+export function withoutEmptied(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    const items = value.map(withoutEmptied);
+    return items.some((item, index) => item !== value[index]) ? items : value;
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  let copy: JsonMap | undefined;
+  const object = value as JsonMap;
+  for (const name in object) {
+    const item = object[name];
+    if (item === emptiedMap || item === emptiedList) delete (copy ??= { ...object })[name];
+    else {
+      const next = withoutEmptied(item);
+      if (next !== item) (copy ??= { ...object })[name] = next;
+    }
+  }
+  return copy ?? value;
 }
 
 const isMember = (fields: Fields): boolean => '.' in fields || isEmptyFields(fields);
