@@ -100,6 +100,22 @@ test('objects come as JSON, YAML, protobuf and Table', async () => {
   assert.equal(metadata.json()['kind'], 'PartialObjectMetadataList');
 });
 
+test('the document of version 2 is the same in JSON and in protobuf: every path, operation and definition', async () => {
+  const plain = (await call('GET', '/openapi/v2')).json() as unknown as Record<
+    'paths' | 'definitions',
+    Record<string, Record<string, { operationId?: string }>>
+  >;
+  const operations = Object.values(plain.paths).flatMap((path) => Object.values(path).filter(({ operationId }) => operationId));
+  const packed = await call('GET', '/openapi/v2', { accept: 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf' });
+  assert.equal(packed.status, 200, packed.bytes.subarray(0, 500).toString());
+  const text = packed.bytes.toString('latin1');
+  const names = [...Object.keys(plain.paths), ...Object.keys(plain.definitions), ...operations.map(({ operationId = '' }) => operationId)];
+  assert.deepEqual(
+    names.filter((name) => !text.includes(name)),
+    [],
+  );
+});
+
 test('what cannot be served is refused in its own way', async () => {
   const cases: [string, string, OutgoingHttpHeaders, string | undefined, number, RegExp][] = [
     ['GET', '/api/v1/pods', { authorization: 'Bearer bad' }, undefined, 401, /Unauthorized/],

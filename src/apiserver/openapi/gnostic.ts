@@ -38,6 +38,8 @@ const codec = messageCodec({
       put: of(3, 'Operation'),
       post: of(4, 'Operation'),
       delete: of(5, 'Operation'),
+      options: of(6, 'Operation'),
+      head: of(7, 'Operation'),
       patch: of(8, 'Operation'),
       parameters: many(9, 'ParametersItem'),
     },
@@ -171,13 +173,16 @@ function parameterOf(given: JsonSchema): JsonSchema {
   };
 }
 
+const parametersOf = (given: unknown): JsonSchema => (given ? { parameters: (given as JsonSchema[]).map(parameterOf) } : {});
+const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'];
+
 function operationOf(operation: JsonSchema): JsonSchema {
   const { operationId, parameters, responses, ...rest } = operation;
   return {
     ...Object.fromEntries(Object.entries(rest).filter(([name]) => !name.startsWith('x-'))),
     ...extensions(operation),
     operation_id: operationId,
-    parameters: (parameters as JsonSchema[]).map(parameterOf),
+    ...parametersOf(parameters),
     responses: {
       response_code: entries(responses, ({ description, schema }) => ({
         response: { description, ...(schema !== undefined && { schema: { schema: schemaOf(schema as JsonSchema) } }) },
@@ -187,8 +192,8 @@ function operationOf(operation: JsonSchema): JsonSchema {
 }
 
 function pathOf(item: JsonSchema): JsonSchema {
-  const out: JsonSchema = { parameters: (item['parameters'] as JsonSchema[]).map(parameterOf) };
-  for (const method of ['get', 'put', 'post', 'delete', 'patch']) if (item[method]) out[method] = operationOf(item[method] as JsonSchema);
+  const out: JsonSchema = parametersOf(item['parameters']);
+  for (const method of methods) if (item[method]) out[method] = operationOf(item[method] as JsonSchema);
   return out;
 }
 
