@@ -112,7 +112,7 @@ export function validateRequest(request: CertificateSigningRequest, old?: Certif
     usages: list = [],
   } = (request.spec ?? {}) as Partial<NonNullable<CertificateSigningRequest['spec']>>;
   const problem = requestError(pem);
-  if (problem) errors.push(invalidField('spec.request', pem || null, problem));
+  if (problem) errors.push(invalidField('spec.request', pem ?? null, problem));
   checkUsages(errors, list, old?.spec?.usages ?? []);
   if (signerName === legacySigner && old?.spec?.signerName !== legacySigner)
     errors.push(invalidField('spec.signerName', signerName, 'the legacy signerName is not allowed via this API version'));

@@ -1,4 +1,4 @@
-/** Claims, their templates and classes. upstream: pkg/apis/resource/validation. Whether selectors compile is for the scheduler to find out. */
+/** Claims, their templates and classes. upstream: pkg/apis/resource/validation. Whether selectors compile is seen later (apiserver/registry/device-expressions.ts). */
 import { validateInterfaceAddress } from '#machinery/ip';
 import { isDNS1123Label, isDNS1123Subdomain, isValidLabelValue, validateConditions, validateLabelName } from '#machinery/names';
 import {

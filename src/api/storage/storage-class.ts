@@ -60,7 +60,8 @@ function validateStorageClass(storageClass: StorageClass): Errors {
   if (reclaimPolicy && !reclaimPolicies.includes(reclaimPolicy)) errors.push(unsupported('reclaimPolicy', reclaimPolicy, reclaimPolicies));
   if (mode === undefined) errors.push(required('volumeBindingMode'));
   else if (!bindingModes.includes(mode)) errors.push(unsupported('volumeBindingMode', mode, bindingModes));
-  const seen = new Set<string>();
+  // Upstream compares with terms that it has not got to, which are empty: an empty term is always there already.
+  const seen = new Set<string>([meaning({})]);
   for (const [index, term] of topologies.entries()) {
     checkTerm(errors, `allowedTopologies[${index}]`, term);
     const key = meaning(term);

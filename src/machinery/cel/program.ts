@@ -76,7 +76,7 @@ export const runtimeCostBudget = 10_000_000;
 /** Reads and checks an expression. Throws a CelCompileError; its message is cel-go's. */
 export function compile(text: string, environment: Environment, structs?: StructFactory): Program {
   const source = new Source(text);
-  const checked = check(parse(source), environment, source);
+  const checked = check(parse(source, environment.bindings), environment, source);
   validateLiterals(checked, source);
   return new Program(text, checked, compileSteps(checked, environment, structs));
 }

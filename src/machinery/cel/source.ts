@@ -41,6 +41,8 @@ export class Source {
   }
 
   format({ offset, message }: Issue): string {
+    // Nothing has no first column.
+    if (this.text === '') return `ERROR: <input>:1:0: ${message}`;
     const { line, column } = this.location(offset);
     const head = `ERROR: <input>:${line}:${column + 1}: ${message}`;
     const text = this.#lines[line - 1];

@@ -21,6 +21,8 @@ export interface EnvironmentParts {
   variables?: Readonly<Record<string, CelType>> | undefined;
   libraries?: readonly Library[] | undefined;
   types?: TypeProvider | undefined;
+  /** Whether cel.bind(name, value, expression) names a value. */
+  bindings?: boolean | undefined;
 }
 
 /** Types with named fields. */
@@ -48,18 +50,21 @@ export class Environment {
   readonly #variables: ReadonlyMap<string, CelType>;
   readonly #functions: ReadonlyMap<string, FunctionDeclaration>;
   readonly #types: readonly TypeProvider[];
+  readonly bindings: boolean;
 
   constructor(
     variables: ReadonlyMap<string, CelType> = new Map(),
     functions: ReadonlyMap<string, FunctionDeclaration> = new Map(),
     types: readonly TypeProvider[] = [],
+    bindings = false,
   ) {
     this.#variables = variables;
     this.#functions = functions;
     this.#types = types;
+    this.bindings = bindings;
   }
 
-  extend({ variables, libraries, types }: EnvironmentParts): Environment {
+  extend({ variables, libraries, types, bindings }: EnvironmentParts): Environment {
     let functions = this.#functions;
     if (libraries?.length) {
       const more = new Map<string, FunctionDeclaration>(functions);
@@ -73,6 +78,7 @@ export class Environment {
       variables ? new Map([...this.#variables, ...Object.entries(variables)]) : this.#variables,
       functions,
       types ? [...this.#types, types] : this.#types,
+      bindings ?? this.bindings,
     );
   }
 

@@ -185,6 +185,16 @@ const sortBy: Macro = (build, target, args, at) => {
   return bind(build, sortInput, target!, sorted, at);
 };
 
+/** upstream: cel-go ext/bindings.go. */
+const celBind: Macro = (build, target, args, at) => {
+  if (target?.kind !== 'ident' || target.name !== 'cel') return undefined;
+  const [variable, value, result] = args as [Expr, Expr, Expr];
+  return bind(build, variableOf(variable, 'cel.bind() variable names must be simple identifiers'), value, result, at);
+};
+
+/** Those that an environment must allow. */
+export const bindings: ReadonlyMap<string, Macro> = new Map([['bind:3:true', celBind]]);
+
 /** By function, whether it is a member call, and count of arguments. */
 export const macros: ReadonlyMap<string, Macro> = new Map<string, Macro>([
   ['has:1:false', has],

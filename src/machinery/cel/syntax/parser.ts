@@ -6,7 +6,7 @@ import { Builder } from './builder.ts';
 import { tokenize } from './lexer.ts';
 import type { Token } from './lexer.ts';
 import { parseInt64, parseUint64, unquote, unquoteBytes } from './literals.ts';
-import { MacroError, macros } from './macros.ts';
+import { MacroError, bindings, macros } from './macros.ts';
 
 /** From text to expression, with cel-go's limits and words for errors. upstream: cel-go parser/parser.go. */
 
@@ -22,7 +22,8 @@ const startsOrOptional = starts.replace("'!'", "'!', '?'");
 class Abort extends Error {}
 
 /** Throws a CelCompileError with every issue found. */
-export function parse(source: Source): Expr {
+/** `binds`: cel.bind is a macro. */
+export function parse(source: Source, binds = false): Expr {
   const issues: Issue[] = [];
   if (source.characters.length > maxSize) {
     issues.push({ offset: -1, message: `expression code point size exceeds limit: size: ${source.characters.length}, limit ${maxSize}` });
@@ -31,7 +32,7 @@ export function parse(source: Source): Expr {
   const tokens = tokenize(source.text, issues);
   let expr: Expr | undefined;
   try {
-    expr = new Parser(tokens, issues).parse();
+    expr = new Parser(tokens, issues, binds).parse();
   } catch (error) {
     if (!(error instanceof Abort)) throw error;
   }
@@ -42,11 +43,13 @@ export function parse(source: Source): Expr {
 class Parser {
   readonly #tokens: readonly Token[];
   readonly #issues: Issue[];
+  readonly #binds: boolean;
   readonly #build = new Builder();
   #position = 0;
   #depth = 0;
 
-  constructor(tokens: readonly Token[], issues: Issue[]) {
+  constructor(tokens: readonly Token[], issues: Issue[], binds: boolean) {
+    this.#binds = binds;
     this.#tokens = tokens;
     this.#issues = issues;
   }
@@ -240,7 +243,8 @@ class Parser {
   }
 
   #call(fn: string, args: readonly Expr[], offset: number, target?: Expr): Expr {
-    const macro = macros.get(`${fn}:${args.length}:${target !== undefined}`);
+    const form = `${fn}:${args.length}:${target !== undefined}`;
+    const macro = macros.get(form) ?? (this.#binds ? bindings.get(form) : undefined);
     if (macro) {
       try {
         const expanded = macro(this.#build, target, args, offset);
