@@ -76,21 +76,27 @@ export class PodInfo {
   readonly preferredAntiAffinity: readonly WeightedTerm[];
   private cachedShape: string | undefined;
 
-  constructor(pod: Pod) {
+  /** `from`: the same pod, of which everything that was worked out is taken over. */
+  constructor(pod: Pod, from?: PodInfo) {
     this.pod = pod;
     this.uid = pod.metadata?.uid ?? `${pod.metadata?.namespace}/${pod.metadata?.name}`;
     this.namespace = pod.metadata?.namespace ?? '';
     this.name = pod.metadata?.name ?? '';
     this.priority = pod.spec?.priority ?? 0;
     const fromStatus = pod.spec?.nodeName !== undefined && pod.status?.containerStatuses !== undefined;
-    this.requests = podRequests(pod, { fromStatus });
-    this.nonZero = podRequests(pod, { fromStatus, nonZero: true });
-    this.hostPorts = hostPortsOf(pod);
+    this.requests = from?.requests ?? podRequests(pod, { fromStatus });
+    this.nonZero = from?.nonZero ?? podRequests(pod, { fromStatus, nonZero: true });
+    this.hostPorts = from?.hostPorts ?? hostPortsOf(pod);
     const affinity = pod.spec?.affinity;
-    this.requiredAffinity = compileAll(pod, affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution);
-    this.requiredAntiAffinity = compileAll(pod, affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution);
-    this.preferredAffinity = compileWeighted(pod, affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution);
-    this.preferredAntiAffinity = compileWeighted(pod, affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution);
+    this.requiredAffinity =
+      from?.requiredAffinity ?? compileAll(pod, affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution);
+    this.requiredAntiAffinity =
+      from?.requiredAntiAffinity ?? compileAll(pod, affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution);
+    this.preferredAffinity =
+      from?.preferredAffinity ?? compileWeighted(pod, affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution);
+    this.preferredAntiAffinity =
+      from?.preferredAntiAffinity ?? compileWeighted(pod, affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution);
+    this.cachedShape = from?.cachedShape;
   }
 
   /** Takes a newer state of the pod that means the same to the scheduler. One that has its place is asked for its shape no more. */
@@ -101,8 +107,7 @@ export class PodInfo {
 
   /** The same pod as it will be once bound; shares what was worked out. */
   boundTo(nodeName: string): PodInfo {
-    const pod = { ...this.pod, spec: { ...this.pod.spec!, nodeName } };
-    return Object.assign(Object.create(PodInfo.prototype) as PodInfo, this, { pod });
+    return new PodInfo({ ...this.pod, spec: { ...this.pod.spec!, nodeName } }, this);
   }
 
   get hasAffinity(): boolean {
