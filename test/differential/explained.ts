@@ -132,7 +132,6 @@ export const families: Explanation[] = [
   { request: 'verbs */update *', path: 'body.*', why: 'order and texts of some causes.' },
   { request: 'verbs */*', path: 'body.details.*', why: 'objects quoted by a refused patch.' },
   { request: 'rich *', path: 'body.*', why: 'texts and counts of some causes.' },
-  { request: 'rich *', path: 'code', why: 'node ports out of range, topologies twice, expressions of device selectors.' },
+  { request: 'rich *', path: 'code', why: 'node ports out of range; policies of an autoscaler that are an empty list.' },
   { request: 'mutations *', path: 'body.*', why: 'texts and counts of some causes.' },
-  { request: 'mutations deviceclasses*', path: 'code', why: 'expressions of device selectors.' },
 ];
