@@ -194,6 +194,10 @@ test('rules that do not compile, cost too much or have bad defaults are refused'
   const cases: [Record<string, unknown>, RegExp][] = [
     [spec({ 'x-kubernetes-validations': [{ rule: 'self.gone == 1' }] }), /compilation failed: ERROR: <input>:1:5: undefined field 'gone'/],
     [
+      spec({ 'x-kubernetes-validations': [{ rule: '!has(self.gone)', message: 'm' }] }),
+      /Invalid value: \{"Rule":"!has\(self\.gone\)","Message":"m","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null\}: compilation failed: ERROR: <input>:1:5: undefined field 'gone'/,
+    ],
+    [
       spec({
         properties: { list: { type: 'array', items: { type: 'string' } } },
         'x-kubernetes-validations': [{ rule: 'self.list.all(x, self.list.all(y, x == y))' }],

@@ -2,7 +2,7 @@
  * What is checked of a definition's schemas once they have a valid structure: rules compile and cannot cost too much, defaults are valid.
  * upstream: apiextensions-apiserver/pkg/apis/apiextensions/validation, pkg/apiserver/schema/defaulting/validation.go.
  */
-import type { CustomResourceDefinition } from '#api';
+import type { CustomResourceDefinition, ValidationRule } from '#api';
 import { draft, equal } from '#machinery/meta';
 import { forbiddenField, internalField, invalidField } from '#machinery/status';
 import type { FieldError } from '#machinery/status';
@@ -91,6 +91,16 @@ function multiplier(schema: Schema): number {
   return 1;
 }
 
+/** As upstream prints a rule that it refuses: its internal type, whose fields have no names in JSON. upstream: apiextensions.ValidationRule. */
+const internalRule = (rule: ValidationRule): Record<string, unknown> => ({
+  Rule: rule.rule,
+  Message: rule.message ?? '',
+  MessageExpression: rule.messageExpression ?? '',
+  Reason: rule.reason ?? null,
+  FieldPath: rule.fieldPath ?? '',
+  OptionalOldSelf: rule.optionalOldSelf ?? null,
+});
+
 function checkRules(errors: FieldError[], costs: Costs, cel: Cel, schema: Schema, path: string, place: Place): void {
   const here = `${path}.x-kubernetes-validations`;
   const declaration = cel.declareSchema(schema as never, place.isRoot, 'selfType');
@@ -118,8 +128,8 @@ function checkRules(errors: FieldError[], costs: Costs, cel: Cel, schema: Schema
       if (cost > expressionLimit) errors.push(forbiddenField(`${at}.rule`, tooExpensive('estimated rule cost', cost, expressionLimit)));
       spend(`${at}.rule`, cost);
     }
-    if (error) errors.push(invalidField(`${at}.rule`, rule, error));
-    if (messageError) errors.push(invalidField(`${at}.messageExpression`, rule, messageError));
+    if (error) errors.push(invalidField(`${at}.rule`, internalRule(rule), error));
+    if (messageError) errors.push(invalidField(`${at}.messageExpression`, internalRule(rule), messageError));
     else if (message) {
       const cost = Number(message.estimateCost(declaration.sizes).max);
       if (cost > expressionLimit)

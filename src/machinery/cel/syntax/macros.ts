@@ -30,9 +30,9 @@ function variablesOf(args: readonly Expr[]): [string, string] {
   return [one, two];
 }
 
-const has: Macro = (build, _target, [arg]) => {
+const has: Macro = (build, _target, [arg], at) => {
   if (arg!.kind !== 'select') throw new MacroError('invalid argument to has() macro', arg!.offset);
-  return { ...arg!, id: build.id(), test: true };
+  return { ...arg!, id: build.id(), offset: at, test: true };
 };
 
 type Quantifier = 'all' | 'exists' | 'one';
