@@ -1,8 +1,7 @@
 /** From an authorized request for a resource to the handler of its verb. upstream: apiserver/pkg/endpoints/installer.go. */
-import { resourceFact } from '#api/facts';
+import { groups, resourceFact } from '#api/facts';
 import type { ResourceFact } from '#api/facts';
-import { failure, notFound } from '#machinery/status';
-import type { StatusError } from '#machinery/status';
+import { StatusError, failure, notFound } from '#machinery/status';
 import type { Authorizer } from '../contract.ts';
 import { authorize } from '../filters/authorization.ts';
 import type { RequestContext } from '../registry/contract.ts';
@@ -27,10 +26,14 @@ export interface Handlers {
   now(): number;
 }
 
+/** A path below a group that is not built in: over HTTP it is answered as any path at which nothing is. */
+export class NothingThere extends StatusError {}
+
 /** The text of upstream's mux for paths it does not know. */
 const unknownPath = (request: ApiRequest): StatusError => {
   const { group, resource } = request.context.info;
-  const error = notFound({ group, resource }, '');
+  const Unknown = groups.some(({ name }) => name === group) ? StatusError : NothingThere;
+  const error = new Unknown(notFound({ group, resource }, '').status);
   error.status.message = 'the server could not find the requested resource';
   error.status.details = {};
   return error;

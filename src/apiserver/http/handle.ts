@@ -17,7 +17,7 @@ import type { Admittance, Ticket } from '../filters/admittance.ts';
 import type { RequestMetrics } from '../filters/metrics.ts';
 import type { Answer, RequestBody } from '../handlers/contract.ts';
 import { connect } from '../handlers/connect.ts';
-import { dispatch } from '../handlers/dispatch.ts';
+import { NothingThere, dispatch } from '../handlers/dispatch.ts';
 import type { Handlers } from '../handlers/dispatch.ts';
 import { fieldManagerOf } from '../handlers/field-manager.ts';
 import type { Exchange, Upgrade } from '../proxy/contract.ts';
@@ -170,6 +170,10 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
       await sendList(exchange, answer, { ...headers, 'content-type': form.mediaType }, clock);
     else await send(exchange, answer, form, code, headers, { now: clock.now(), includeObject: query.get('includeObject') ?? 'Metadata' });
   } catch (error) {
+    if (error instanceof NothingThere && !upgrade) {
+      code = 404;
+      return answerNothingThere({ exchange, headers });
+    }
     const status = statusOf(server, error, info);
     code = status.code ?? 500;
     failure = status;

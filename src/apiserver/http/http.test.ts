@@ -116,6 +116,13 @@ test('the document of version 2 is the same in JSON and in protobuf: every path,
   );
 });
 
+test('below a group that nobody brings there is nothing, as at any other path', async () => {
+  for (const path of ['/apis/nope.example/v1/things', '/apis/nope.example/v1/namespaces/a/things/b', '/nope']) {
+    const { status, headers, bytes } = await call('GET', path);
+    assert.deepEqual([status, headers['content-type'], bytes.toString()], [404, 'text/plain; charset=utf-8', '404 page not found\n']);
+  }
+});
+
 test('what cannot be served is refused in its own way', async () => {
   const cases: [string, string, OutgoingHttpHeaders, string | undefined, number, RegExp][] = [
     ['GET', '/api/v1/pods', { authorization: 'Bearer bad' }, undefined, 401, /Unauthorized/],
@@ -129,6 +136,15 @@ test('what cannot be served is refused in its own way', async () => {
     ],
     ['GET', '/nope', { authorization: 'Bearer joe' }, undefined, 403, /forbidden: User "joe" cannot get path "\/nope"/],
     ['GET', '/api/v1/nothings', {}, undefined, 404, /could not find the requested resource/],
+    [
+      'GET',
+      `${maps}?resourceVersion=abc`,
+      {},
+      undefined,
+      400,
+      /^invalid resource version: resourceVersion: Invalid value: "abc": strconv\.ParseUint: parsing "abc": invalid syntax$/,
+    ],
+    ['GET', `${maps}?watch=1&resourceVersion=abc`, {}, undefined, 500, /^resourceVersion: Invalid value: "abc": strconv/],
     ['POST', '/api/v1/namespaces/default/configmaps', { 'content-type': 'text/plain' }, 'x', 415, /unknown format/],
     ['POST', maps, json, '{', 400, /json parse error/],
     ['PUT', `${maps}/a`, json, map('b'), 400, /does not match the name on the URL/],

@@ -29,18 +29,18 @@ const tooOld = 'The resourceVersion for the provided list is too old.';
 const continueTooOld =
   'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.';
 
-const unparsable = (text: string): StatusError =>
-  badRequest(`Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+const unparsable = (text: string): string =>
+  `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`;
 
-/** The same for a get, where upstream's cache tells the storage's error raw. */
-export function parseRevisionOfGet(text: string): number {
-  if (text !== '' && !/^\d+$/.test(text)) throw failure(500, undefined, `resourceVersion: ${unparsable(text).message}`);
+/** The same for a get and a watch, where upstream's cache tells the storage's error raw. */
+export function parseRevisionRaw(text: string): number {
+  if (text !== '' && !/^\d+$/.test(text)) throw failure(500, undefined, unparsable(text));
   return parseRevision(text);
 }
 
 export function parseRevision(text: string): number {
   if (text === '') return 0;
-  if (!/^\d+$/.test(text)) throw unparsable(text);
+  if (!/^\d+$/.test(text)) throw badRequest(`invalid resource version: ${unparsable(text)}`);
   return Number(text);
 }
 

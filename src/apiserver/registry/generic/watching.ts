@@ -8,7 +8,7 @@ import { StatusError, expired } from '#machinery/status';
 import type { Status } from '#api';
 import type { CacheEvent, CacheWatch, CachedObject } from '../../contract.ts';
 import { derived } from './conversion.ts';
-import { parseRevision } from './listing.ts';
+import { parseRevisionRaw } from './listing.ts';
 import type { Selection } from './selection.ts';
 import type { GenericStorage } from './storage.ts';
 
@@ -53,7 +53,7 @@ export async function watch(
   const { selection } = query;
   const inNamespace = fact.namespaced && namespace ? `${storagePrefix}${namespace}/` : storagePrefix;
   const prefix = selection.name !== undefined && (namespace || !fact.namespaced) ? `${inNamespace}${selection.name}` : inNamespace;
-  const revision = parseRevision(query.resourceVersion);
+  const revision = parseRevisionRaw(query.resourceVersion);
   const initial = query.sendInitialEvents ?? revision === 0;
   const cache = storage.cache;
   await cache.synced;
