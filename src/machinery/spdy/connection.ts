@@ -8,21 +8,26 @@ import type { SpdyHeaders } from './headers.ts';
 
 const frameTypes = { synStream: 1, synReply: 2, reset: 3, settings: 4, ping: 6, goAway: 7, headers: 8, windowUpdate: 9 } as const;
 const fin = 1;
+/** Bytes that were read and not yet worked through, before no more are read. */
+const mostWaiting = 256 * 1024;
 
 export class SpdyStream extends Duplex {
   readonly id: number;
   readonly headers: SpdyHeaders;
   readonly #connection: SpdyConnection;
+  readonly #readOnly: boolean;
   #onDrain: (() => void) | undefined;
   over = false;
 
-  constructor(connection: SpdyConnection, id: number, headers: SpdyHeaders) {
+  constructor(connection: SpdyConnection, id: number, headers: SpdyHeaders, readOnly = false) {
     super({ allowHalfOpen: true });
     this.#connection = connection;
+    this.#readOnly = readOnly;
     this.id = id;
     this.headers = headers;
     // A reader that only wants one direction must not crash on the other's reset.
     this.on('error', () => undefined);
+    if (readOnly) this.end();
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
@@ -31,7 +36,7 @@ export class SpdyStream extends Duplex {
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    if (this.over) done();
+    if (this.over || this.#readOnly) done();
     else this.#connection.sendData(this.id, Buffer.alloc(0), true, done);
   }
 
@@ -52,7 +57,7 @@ export class SpdyStream extends Duplex {
     this.over = true;
     this.#onDrain?.();
     if (!this.readableEnded) this.push(null);
-    this.end();
+    if (!this.writableEnded) this.end();
   }
 
   /** Takes a piece from the peer; the answer resolves when more may come. */
@@ -101,11 +106,14 @@ export class SpdyConnection {
     });
   }
 
-  /** Opens a stream; resolves when the peer accepted it. */
-  openStream(headers: SpdyHeaders): Promise<SpdyStream> {
+  /**
+   * Opens a stream; resolves when the peer accepted it. `readOnly`: nothing will be written to it, which the peer is told at once. (A half
+   * close of its own could come when the peer has said all and left; the refusal of that write would cost what was not read yet.)
+   */
+  openStream(headers: SpdyHeaders, readOnly = false): Promise<SpdyStream> {
     const id = this.#nextId;
     this.#nextId += 2;
-    const stream = new SpdyStream(this, id, headers);
+    const stream = new SpdyStream(this, id, headers, readOnly);
     this.#streams.set(id, stream);
     return new Promise((resolve, reject) => {
       if (this.#closed) {
@@ -115,7 +123,7 @@ export class SpdyConnection {
       this.#replies.set(id, { resolve, reject });
       const head = Buffer.alloc(10);
       head.writeUInt32BE(id, 0);
-      this.#control(frameTypes.synStream, 0, Buffer.concat([head, this.#writer.write(headers)]));
+      this.#control(frameTypes.synStream, readOnly ? fin : 0, Buffer.concat([head, this.#writer.write(headers)]));
     });
   }
 
@@ -169,9 +177,33 @@ export class SpdyConnection {
     this.#streams.clear();
   }
 
+  /** Everything that has come is worked through, also when the socket has broken meanwhile: its own buffer would be dropped then. */
   async #receive(head: Buffer): Promise<void> {
-    await this.#consume(head);
-    for await (const chunk of this.#socket) await this.#consume(chunk as Buffer);
+    const socket = this.#socket;
+    const waiting = [head];
+    let size = head.length;
+    let over = socket.destroyed;
+    let wake = (): void => undefined;
+    const ended = (): void => {
+      over = true;
+      wake();
+    };
+    socket.on('data', (chunk: Buffer) => {
+      waiting.push(chunk);
+      size += chunk.length;
+      if (size > mostWaiting) socket.pause();
+      wake();
+    });
+    socket.once('end', ended).once('close', ended);
+    for (;;) {
+      const chunk = waiting.shift();
+      if (chunk) {
+        await this.#consume(chunk);
+        size -= chunk.length;
+        if (size <= mostWaiting && socket.isPaused()) socket.resume();
+      } else if (over) return;
+      else await new Promise<void>((resolve) => (wake = resolve));
+    }
   }
 
   async #consume(chunk: Buffer): Promise<void> {

@@ -33,25 +33,31 @@ async function textOf(stream: SpdyStream): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
+/** In this version of the protocol the end is always told, the good one too. */
+const cutOff = {
+  metadata: {},
+  status: 'Failure',
+  message: 'Internal error occurred: the runtime closed the connection before it said how the command ended',
+  reason: 'InternalError',
+  code: 500,
+};
+
 /** Opens the streams of an exec or attach. */
 export async function remoteCommand(url: string, channels: RemoteChannels): Promise<RemoteCommand> {
   const connection = await upgrade(url, 'v4.channel.k8s.io');
-  const open = (streamType: string): Promise<SpdyStream> => connection.openStream({ streamtype: streamType });
+  const open = (streamType: string, readOnly = false): Promise<SpdyStream> => connection.openStream({ streamtype: streamType }, readOnly);
   try {
     const [error, stdin, stdout, stderr, resize] = await Promise.all([
-      open('error'),
+      open('error', true),
       channels.stdin ? open('stdin') : undefined,
-      channels.stdout ? open('stdout') : undefined,
-      channels.stderr && !channels.tty ? open('stderr') : undefined,
+      channels.stdout ? open('stdout', true) : undefined,
+      channels.stderr && !channels.tty ? open('stderr', true) : undefined,
       channels.tty ? open('resize') : undefined,
     ]);
-    error.end();
-    stdout?.end();
-    stderr?.end();
     // What a container's input stream answers is of no use, but must be read for the stream to end.
     stdin?.resume();
     resize?.resume();
-    const done = textOf(error).then((text) => (text ? (JSON.parse(text) as Record<string, unknown>) : { metadata: {}, status: 'Success' }));
+    const done = textOf(error).then((text) => (text ? (JSON.parse(text) as Record<string, unknown>) : cutOff));
     done.catch(() => undefined);
     return {
       stdin,
@@ -76,8 +82,7 @@ export async function portForwarder(url: string): Promise<PortForwarder> {
       const requestid = String(requests++);
       const headers = { port: String(port), requestid };
       // The runtime pairs the two by their request id, the error stream first.
-      const error = await connection.openStream({ streamtype: 'error', ...headers });
-      error.end();
+      const error = await connection.openStream({ streamtype: 'error', ...headers }, true);
       const stream = await connection.openStream({ streamtype: 'data', ...headers });
       return { stream, error: textOf(error) };
     },
