@@ -224,7 +224,7 @@ function launch(
   const parameters = [
     '--no-warnings',
     ...heapFlags,
-    ...process.execArgv.filter((flag) => flag !== '--no-warnings'),
+    ...process.execArgv.filter((flag) => flag !== '--no-warnings' && !heapFlags.includes(flag)),
     program,
     'machine',
     config.name,
