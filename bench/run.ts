@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { machineText, root, table } from './frame.ts';
 import type { Bench, Measurement } from './frame.ts';
 
-const order = ['api', 'store', 'scheduler', 'pods', 'start', 'idle', 'network'];
+const order = ['api', 'store', 'scheduler', 'pods', 'start', 'hello', 'idle', 'network'];
 const there = order.filter((name) => existsSync(join(import.meta.dirname, `${name}.ts`)));
 const kept = join(import.meta.dirname, 'results');
 
