@@ -3,6 +3,7 @@ import type { SchedulerConfiguration } from '#scheduler';
 import { goDuration } from '../flags/value.ts';
 import { clientConnection, readConfiguration } from './configuration-file.ts';
 import type { ConfigurationForm } from './configuration-file.ts';
+import type { LeaseFlags } from './leadership.ts';
 
 export const kubeSchedulerConfiguration: ConfigurationForm = {
   apiVersion: 'kubescheduler.config.k8s.io/v1',
@@ -30,16 +31,9 @@ export const kubeSchedulerConfiguration: ConfigurationForm = {
   },
 };
 
-export interface SchedulerSettings {
+export interface SchedulerSettings extends LeaseFlags {
   kubeconfig: string;
   config: SchedulerConfiguration;
-  'leader-elect': boolean;
-  'leader-elect-lease-duration': number;
-  'leader-elect-renew-deadline': number;
-  'leader-elect-retry-period': number;
-  'leader-elect-resource-lock': string;
-  'leader-elect-resource-name': string;
-  'leader-elect-resource-namespace': string;
 }
 
 interface LeaderElection {

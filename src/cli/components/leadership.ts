@@ -60,7 +60,8 @@ export async function leadership(options: LeadershipOptions, context: Context): 
   });
 }
 
-export const leaseOf = (values: {
+/** What flags and configuration files say of the election, by the flags' names. */
+export interface LeaseFlags {
   'leader-elect': boolean;
   'leader-elect-lease-duration': number;
   'leader-elect-renew-deadline': number;
@@ -68,7 +69,9 @@ export const leaseOf = (values: {
   'leader-elect-resource-lock': string;
   'leader-elect-resource-name': string;
   'leader-elect-resource-namespace': string;
-}): Omit<LeadershipOptions, 'client' | 'work' | 'failed'> => {
+}
+
+export const leaseOf = (values: LeaseFlags): Omit<LeadershipOptions, 'client' | 'work' | 'failed'> => {
   if (values['leader-elect-resource-lock'] !== 'leases')
     throw new Error(
       `leaderElection.resourceLock: Invalid value: ${JSON.stringify(values['leader-elect-resource-lock'])}: resourceLock value must be "leases"`,
