@@ -137,6 +137,8 @@ export interface CachedObject {
   readonly revision: number;
   /** JSON of `object`, encoded once. */
   bytes(): Uint8Array;
+  /** The same with an end of line, as an answer of one object has it. It is the same memory. */
+  line(): Uint8Array;
   /** Encodings other than JSON (protobuf), kept beside it, made once by `encode`. */
   encoded(mediaType: string, encode: (object: KubeObject) => Uint8Array): Uint8Array;
 }

@@ -50,9 +50,9 @@ export function serveDiscovery(paths: PathTable, table: ResourceTable, address: 
   const document = (name: string, make: () => object): Document => {
     let made = documents.get(name);
     if (!made) {
-      const bytes = Buffer.from(JSON.stringify(make()));
-      const etag = `"${createHash('sha512').update(bytes).digest('hex').toUpperCase()}"`;
-      documents.set(name, (made = { bytes, etag }));
+      const text = JSON.stringify(make());
+      const etag = `"${createHash('sha512').update(text).digest('hex').toUpperCase()}"`;
+      documents.set(name, (made = { bytes: Buffer.from(`${text}\n`), etag }));
     }
     return made;
   };

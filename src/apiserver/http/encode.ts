@@ -21,7 +21,7 @@ export async function encodeAnswer(answer: ObjectAnswer | ListAnswer, accepted: 
   if (answer.type === 'object') {
     const object =
       accepted.as && answer.served ? await shapedObject(answer.object as KubeObject, answer.served, accepted.as.kind, context) : undefined;
-    if (!object && accepted.format === 'json' && !accepted.pretty && answer.cached) return answer.cached.bytes();
+    if (!object && accepted.format === 'json' && !accepted.pretty && answer.cached) return answer.cached.line();
     if (!object && accepted.format === 'protobuf' && answer.cached) return protobufOf(answer.cached);
     return encodeObject(object ?? answer.object, accepted);
   }
@@ -35,7 +35,8 @@ export async function encodeObject(object: KubeObject | Status, accepted: Accept
     case 'protobuf':
       return encodeProtobuf(object);
     case 'json':
-      return Buffer.from(JSON.stringify(object, undefined, accepted.pretty ? 2 : undefined));
+      // upstream: apimachinery's json serializer ends what is not pretty with the line.
+      return Buffer.from(accepted.pretty ? JSON.stringify(object, undefined, 2) : `${JSON.stringify(object)}\n`);
     case 'yaml': {
       const { stringify } = await import('yaml');
       // Clients in Go read YAML 1.1: what is a boolean or a time there is quoted.

@@ -293,13 +293,14 @@ async function fail(
     exchange.abort();
     return;
   }
-  let form: Accepted = { format: 'json', mediaType: 'application/json', pretty: false };
+  // A client that accepts no form of a Status is told so in JSON for people. upstream: responsewriters/writers.go WriteRawJSON.
+  let form: Accepted = { format: 'json', mediaType: 'application/json', pretty: true };
   try {
-    form = negotiate(exchange.headers['accept'] as string | undefined, true, true);
+    form = { ...negotiate(exchange.headers['accept'] as string | undefined, false, true), pretty };
   } catch {
-    // A client that accepts nothing we have is told so in JSON.
+    // As above.
   }
-  const bytes = await encodeObject(status, { ...form, pretty });
+  const bytes = await encodeObject(status, form);
   if (upgrade && !upgrade.socket.destroyed) {
     exchange.end(code, { ...all, connection: 'close' }, bytes);
     return;

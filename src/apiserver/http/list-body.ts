@@ -232,7 +232,7 @@ async function* pieces(served: ServedResource, items: readonly CachedObject[], c
 }
 
 const comma = Buffer.from(',');
-const end = Buffer.from(']}');
+const end = Buffer.from(']}\n');
 
 function startsWith(bytes: Uint8Array, head: Uint8Array): boolean {
   if (bytes.length < head.length) return false;

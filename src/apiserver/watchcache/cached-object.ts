@@ -1,9 +1,19 @@
 import type { KubeObject } from '#machinery/meta';
 import type { CachedObject } from '../contract.ts';
 
-/** One state of one object. Its encodings are made when first asked for, once, however many watchers and lists want them. */
 const encoder = new TextEncoder();
 
+/** JSON in memory that goes on with an end of line. */
+export function jsonBytes(object: KubeObject): Uint8Array {
+  const line = encoder.encode(`${JSON.stringify(object)}\n`);
+  return line.subarray(0, -1);
+}
+
+/** What `jsonBytes` made, with the end of line behind it. */
+export const withLineEnd = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength + 1);
+
+/** One state of one object. Its encodings are made when first asked for, once, however many watchers and lists want them. */
 export class CacheEntry implements CachedObject {
   readonly key: string;
   readonly revision: number;
@@ -41,12 +51,16 @@ export class CacheEntry implements CachedObject {
     if (this.#bytes) return this.#bytes;
     if (this.#again) {
       let bytes = this.#briefly?.deref();
-      if (!bytes) this.#briefly = new WeakRef((bytes = encoder.encode(JSON.stringify(this.#again()))));
+      if (!bytes) this.#briefly = new WeakRef((bytes = jsonBytes(this.#again())));
       return bytes;
     }
-    this.#bytes = (this.#stored && spliced(this.#stored, this.revision)) ?? encoder.encode(JSON.stringify(this.object));
+    this.#bytes = (this.#stored && spliced(this.#stored, this.revision)) ?? jsonBytes(this.object);
     this.#stored = undefined;
     return this.#bytes;
+  }
+
+  line(): Uint8Array {
+    return withLineEnd(this.bytes());
   }
 
   encoded(mediaType: string, encode: (object: KubeObject) => Uint8Array): Uint8Array {
@@ -57,6 +71,7 @@ export class CacheEntry implements CachedObject {
   }
 }
 
+const lineEnd = 0x0a;
 const head = /^\{(?:"(?:kind|apiVersion)":"[^"\\]*",)*"metadata":\{(?=")/;
 
 /** The stored JSON with the resourceVersion put in at the front of its metadata; undefined where it does not begin as our writers' does. */
@@ -66,11 +81,12 @@ function spliced(stored: Uint8Array, revision: number): Uint8Array | undefined {
   if (!match) return undefined;
   const at = match[0].length;
   const insert = `"resourceVersion":"${revision}",`;
-  const bytes = Buffer.allocUnsafeSlow(stored.byteLength + insert.length);
+  const bytes = Buffer.allocUnsafeSlow(stored.byteLength + insert.length + 1);
   bytes.set(stored.subarray(0, at));
   bytes.write(insert, at, 'latin1');
   bytes.set(stored.subarray(at), at + insert.length);
-  return bytes;
+  bytes[bytes.length - 1] = lineEnd;
+  return bytes.subarray(0, -1);
 }
 
 /** The object with another resourceVersion, sharing all else. */

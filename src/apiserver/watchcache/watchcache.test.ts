@@ -90,6 +90,8 @@ test('bytes() are the JSON with the resourceVersion, made once, whether the writ
     const entry = cache.get(pods + key)!;
     assert.deepEqual(JSON.parse(Buffer.from(entry.bytes()).toString()), entry.object);
     assert.equal(entry.bytes(), entry.bytes());
+    assert.equal(Buffer.from(entry.line()).toString(), `${Buffer.from(entry.bytes()).toString()}\n`);
+    assert.equal(entry.line().buffer, entry.bytes().buffer);
   }
   assert.equal(cache.get(`${pods}a/kept`)!.object.metadata!.labels, object.metadata.labels);
   assert.throws(() => (cache.get(`${pods}a/kept`)!.object.metadata!.labels!['x'] = 'y'), TypeError);

@@ -1,6 +1,7 @@
 /** Between the version a resource is served in and the one it is stored in. Where both are the same there is no converter. */
 import type { KubeObject } from '#machinery/meta';
 import type { CachedObject } from '../../contract.ts';
+import { jsonBytes, withLineEnd } from '../../watchcache/cached-object.ts';
 import { inWireOrder } from './encoding.ts';
 
 type Converted = KubeObject[] | Promise<KubeObject[]>;
@@ -20,7 +21,8 @@ export function derived(source: CachedObject, object: KubeObject, revision = sou
     key: source.key,
     object: ordered,
     revision,
-    bytes: () => (bytes ??= Buffer.from(JSON.stringify(ordered))),
+    bytes: () => (bytes ??= jsonBytes(ordered)),
+    line: () => withLineEnd((bytes ??= jsonBytes(ordered))),
     encoded(mediaType, encode) {
       others ??= new Map();
       let made = others.get(mediaType);
