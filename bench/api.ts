@@ -54,7 +54,7 @@ function side(api: ApiSide, chosen: readonly (typeof scenarios)[number][], count
   };
 }
 
-export const bench: Bench = async ({ rounds, scale, only }) => {
+export const bench: Bench = async function* ({ rounds, scale, only }) {
   const chosen = scenarios.filter((scenario) => only.length === 0 || only.includes(scenario));
   const figures: Record<string, Figure> = {};
   for (const scenario of chosen) figures[scenario] = { title: title[scenario], unit: '/s', better: 'more' };
@@ -72,16 +72,14 @@ export const bench: Bench = async ({ rounds, scale, only }) => {
   await using ours = await coxswainSide();
   await using theirs = await upstreamSide();
   const count = Math.max(50, Math.round(10_000 * scale));
-  return [
-    await measure({
-      name: 'api',
-      title: 'API server: the same load at 32 clients',
-      figures,
-      sides: [side(ours, chosen, count), side(theirs, chosen, count)],
-      rounds,
-      notes: [
-        `${count.toLocaleString('en')} ConfigMaps of 1 kB; HTTP/2 on 4 connections; the load generator runs on the same cores. Upstream's processor time and memory are kube-apiserver's and etcd's, ours the whole control plane's, controllers and scheduler included.`,
-      ],
-    }),
-  ];
+  yield measure({
+    name: 'api',
+    title: 'API server: the same load at 32 clients',
+    figures,
+    sides: [side(ours, chosen, count), side(theirs, chosen, count)],
+    rounds,
+    notes: [
+      `${count.toLocaleString('en')} ConfigMaps of 1 kB; HTTP/2 on 4 connections; the load generator runs on the same cores. Upstream's processor time and memory are kube-apiserver's and etcd's, ours the whole control plane's, controllers and scheduler included.`,
+    ],
+  });
 };

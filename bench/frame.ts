@@ -67,8 +67,8 @@ export interface BenchOptions {
   only: string[];
 }
 
-/** Every bench/<name>.ts has one. It leaves nothing running. */
-export type Bench = (options: BenchOptions) => Promise<Measurement[]>;
+/** Every bench/<name>.ts has one: it gives each measurement once it is made. It leaves nothing running. */
+export type Bench = (options: BenchOptions) => AsyncIterable<Measurement>;
 
 export function machineFacts(): Machine {
   let commit = 'unknown';

@@ -11,7 +11,7 @@ import type { Bench } from './frame.ts';
 
 const until = 'until wget -qO- http://hello/index.html; do sleep 0.05; done';
 
-export const bench: Bench = async ({ rounds }) => {
+export const bench: Bench = async function* ({ rounds }) {
   const home = mkdtempSync(join(tmpdir(), 'coxswain-bench-'));
   const cluster = ['--name', `hello${process.pid}`];
   const coxswain = (...parameters: string[]): void =>
@@ -34,19 +34,17 @@ export const bench: Bench = async ({ rounds }) => {
     }
   };
   try {
-    return [
-      await measure({
-        name: 'hello',
-        title: 'From nothing to an answer by DNS name, real containers',
-        figures: {
-          up: { title: '`coxswain up`: one machine, Ready, with DNS', unit: 's', better: 'less' },
-          hello: { title: 'the same, and hello answers another pod by its name', unit: 's', better: 'less' },
-        },
-        sides: [{ name: 'Coxswain', run }],
-        rounds,
-        notes: ['The calls of kubectl are in it, 0.1 s each.'],
-      }),
-    ];
+    yield measure({
+      name: 'hello',
+      title: 'From nothing to an answer by DNS name, real containers',
+      figures: {
+        up: { title: '`coxswain up`: one machine, Ready, with DNS', unit: 's', better: 'less' },
+        hello: { title: 'the same, and hello answers another pod by its name', unit: 's', better: 'less' },
+      },
+      sides: [{ name: 'Coxswain', run }],
+      rounds,
+      notes: ['The calls of kubectl are in it, 0.1 s each.'],
+    });
   } finally {
     rmSync(home, { recursive: true, force: true });
   }

@@ -5,7 +5,7 @@ import type { Bench } from './frame.ts';
 import { coxswainClusterSide, drive, upstreamClusterSide } from './sides.ts';
 import type { ClusterSide } from './sides.ts';
 
-export const bench: Bench = async ({ rounds, scale }) => {
+export const bench: Bench = async function* ({ rounds, scale }) {
   const queries = Math.max(200, Math.round(20_000 * scale));
   await using ours = await coxswainClusterSide();
   await using theirs = await upstreamClusterSide();
@@ -24,21 +24,19 @@ export const bench: Bench = async ({ rounds, scale }) => {
         ]),
     };
   };
-  return [
-    await measure({
-      name: 'network',
-      title: 'Network: a machine follows the API',
-      figures: {
-        connected: { title: 'new Service → its address leads to its endpoint', unit: 's', better: 'less' },
-        moved: { title: 'endpoint changed → the address leads to the new one', unit: 's', better: 'less' },
-        named: { title: 'new Service → its name resolves', unit: 's', better: 'less' },
-        rate: { title: 'DNS, 64 questions at a time', unit: '1/s', better: 'more' },
-      },
-      sides: [side(ours), side(theirs)],
-      rounds,
-      notes: [
-        'Times begin when the API has answered. kube-proxy brings changes together for up to a second (its default), DNS answers hold the work of who asks.',
-      ],
-    }),
-  ];
+  yield measure({
+    name: 'network',
+    title: 'Network: a machine follows the API',
+    figures: {
+      connected: { title: 'new Service → its address leads to its endpoint', unit: 's', better: 'less' },
+      moved: { title: 'endpoint changed → the address leads to the new one', unit: 's', better: 'less' },
+      named: { title: 'new Service → its name resolves', unit: 's', better: 'less' },
+      rate: { title: 'DNS, 64 questions at a time', unit: '1/s', better: 'more' },
+    },
+    sides: [side(ours), side(theirs)],
+    rounds,
+    notes: [
+      'Times begin when the API has answered. kube-proxy brings changes together for up to a second (its default), DNS answers hold the work of who asks.',
+    ],
+  });
 };

@@ -54,16 +54,15 @@ function results(): string {
 }
 
 const { names, update, ...options } = parameters();
+const directory = update ? kept : join(root, '.cache/bench');
+mkdirSync(directory, { recursive: true });
 for (const name of names) {
-  const { bench } = (await import(`./${name}.ts`)) as { bench?: Bench };
-  // Measurements of the older form run when they are loaded.
-  for (const measurement of (await bench?.(options)) ?? []) {
+  const { bench } = (await import(`./${name}.ts`)) as { bench: Bench };
+  for await (const measurement of bench(options)) {
     console.log(`\n${measurement.title}\n\n${table(measurement)}\n\n${machineText(measurement.machine)}\n`);
-    const directory = update ? kept : join(root, '.cache/bench');
-    mkdirSync(directory, { recursive: true });
     const file = join(directory, `${measurement.name.replaceAll(' ', '-')}.json`);
     writeFileSync(file, `${JSON.stringify(measurement, null, 2)}\n`);
     console.log(`values: ${file}`);
+    if (update) writeFileSync(join(import.meta.dirname, 'RESULTS.md'), results());
   }
 }
-if (update) writeFileSync(join(import.meta.dirname, 'RESULTS.md'), results());

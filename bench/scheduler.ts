@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { program } from '../conformance/upstream/programs.ts';
 import { measure, processorSeconds, residentMegabytes, root } from './frame.ts';
-import type { BenchOptions, Measurement, Side } from './frame.ts';
+import type { Bench, Side } from './frame.ts';
 import { workloads } from './scheduler/workloads.ts';
 import { upstreamSide } from './sides.ts';
 import type { ApiSide } from './sides.ts';
@@ -44,8 +44,7 @@ function side(name: string, api: ApiSide, command: string[], workload: string, n
   };
 }
 
-export async function bench({ rounds, scale, only }: BenchOptions): Promise<Measurement[]> {
-  const made: Measurement[] = [];
+export const bench: Bench = async function* ({ rounds, scale, only }) {
   for (const size of sizes) {
     const nodes = Math.max(10, Math.round(size * scale));
     for (const { name, measured, before } of workloads) {
@@ -64,30 +63,27 @@ export async function bench({ rounds, scale, only }: BenchOptions): Promise<Meas
         }),
       );
       await drive(api, 'nodes', name, nodes);
-      made.push(
-        await measure({
-          name: `scheduler ${name} ${nodes}`,
-          title: `Scheduler: ${name}, ${nodes} nodes, ${measured.count(nodes)} pods${before ? ` beside ${before.count(nodes)}` : ''}`,
-          figures: {
-            rate: { title: 'pods bound', unit: '1/s', better: 'more' },
-            cpu: { title: 'processor time of the scheduler, its start and the first pods included', unit: 's', better: 'less' },
-            memory: { title: 'memory of the scheduler', unit: 'MB', better: 'less' },
-          },
-          sides: [
-            side(
-              'Coxswain',
-              api,
-              [process.execPath, ...nodeFlags, join(import.meta.dirname, 'scheduler/process.ts'), api.kubeconfig],
-              name,
-              nodes,
-            ),
-            side('kube-scheduler', api, [program('kube-scheduler'), `--config=${config}`], name, nodes),
-          ],
-          rounds,
-          notes: ['Both over HTTP on the same kube-apiserver and etcd; rates hold the work of those and of the driver on the same cores.'],
-        }),
-      );
+      yield measure({
+        name: `scheduler ${name} ${nodes}`,
+        title: `Scheduler: ${name}, ${nodes} nodes, ${measured.count(nodes)} pods${before ? ` beside ${before.count(nodes)}` : ''}`,
+        figures: {
+          rate: { title: 'pods bound', unit: '1/s', better: 'more' },
+          cpu: { title: 'processor time of the scheduler, its start and the first pods included', unit: 's', better: 'less' },
+          memory: { title: 'memory of the scheduler', unit: 'MB', better: 'less' },
+        },
+        sides: [
+          side(
+            'Coxswain',
+            api,
+            [process.execPath, ...nodeFlags, join(import.meta.dirname, 'scheduler/process.ts'), api.kubeconfig],
+            name,
+            nodes,
+          ),
+          side('kube-scheduler', api, [program('kube-scheduler'), `--config=${config}`], name, nodes),
+        ],
+        rounds,
+        notes: ['Both over HTTP on the same kube-apiserver and etcd; rates hold the work of those and of the driver on the same cores.'],
+      });
     }
   }
-  return made;
-}
+};

@@ -126,7 +126,7 @@ const figuresOf = (kind: string, title: string): Record<string, Figure> => ({
   [`${kind}Memory`]: { title: `${title}: memory then`, unit: 'MB', better: 'less' },
 });
 
-export const bench: Bench = async ({ rounds, scale }) => {
+export const bench: Bench = async function* ({ rounds, scale }) {
   const objects = Math.round(10_000 * scale);
   const cache = join(home, 'cache');
   const sources = join(root, 'src/cli/main.ts');
@@ -142,20 +142,18 @@ export const bench: Bench = async ({ rounds, scale }) => {
   });
   try {
     await fill(sources, cache, objects);
-    return [
-      await measure({
-        name: 'start',
-        title: 'Process start → /readyz, control plane alone',
-        figures: {
-          ...figuresOf('fresh', 'new data directory'),
-          ...figuresOf('old', `${objects.toLocaleString('en')} objects`),
-          ...figuresOf('first', 'new data directory, empty compile cache'),
-        },
-        sides: [...(existsSync(bundle) ? [side('bundle', bundle)] : []), side('sources', sources)],
-        rounds,
-        notes: ['kube-apiserver alone, beside a running etcd, took 2.4-3.0 s on this machine kind.'],
-      }),
-    ];
+    yield measure({
+      name: 'start',
+      title: 'Process start → /readyz, control plane alone',
+      figures: {
+        ...figuresOf('fresh', 'new data directory'),
+        ...figuresOf('old', `${objects.toLocaleString('en')} objects`),
+        ...figuresOf('first', 'new data directory, empty compile cache'),
+      },
+      sides: [...(existsSync(bundle) ? [side('bundle', bundle)] : []), side('sources', sources)],
+      rounds,
+      notes: ['kube-apiserver alone, beside a running etcd, took 2.4-3.0 s on this machine kind.'],
+    });
   } finally {
     rmSync(home, { recursive: true, force: true });
   }

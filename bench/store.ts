@@ -130,7 +130,7 @@ async function round(client: StoreClient, objects: number, processor?: () => num
   return figures;
 }
 
-export const bench: Bench = async ({ rounds, scale }) => {
+export const bench: Bench = async function* ({ rounds, scale }) {
   if (!existsSync(binary))
     throw new Error(`Cannot measure against etcd: there is none at ${binary}; set ETCD or run npm run conformance once`);
   const objects = Math.max(500, Math.round(10_000 * scale));
@@ -163,35 +163,32 @@ export const bench: Bench = async ({ rounds, scale }) => {
       list: { title: `list of ${objects.toLocaleString('en')}`, unit: 'ms', better: 'less' as const },
       watch: perSecond('deliveries to 1,000 watches of 100 prefixes'),
     };
-    const measured = [
-      await measure({
-        name: 'store',
-        title: "Store: etcd's API in front of ours, and etcd 3.6",
-        figures: {
-          ...figures,
-          'put32 CPU': processor("server's processor, a put of 32 clients"),
-          'put1000 CPU': processor("server's processor, a put of 1,000 clients"),
-          'get CPU': processor("server's processor, a get"),
-          'watch CPU': processor("server's processor, a delivery"),
-          memory: { title: 'memory', unit: 'MB', better: 'less' },
-        },
-        sides: [side('coxswain etcd', ours), side('etcd', theirs)],
-        rounds,
-        notes: ['Values of 1 kB; every put is on the disk when it is acknowledged. The client, one Node process, runs on the same cores.'],
-      }),
-      await measure({
-        name: 'store in process',
-        title: 'Store: ours in the API server’s process, and etcd over its socket',
-        figures,
-        sides: [
-          { name: 'coxswain', run: () => round(inProcess, objects) },
-          { name: 'etcd', run: () => round(theirs.client, objects) },
-        ],
-        rounds,
-      }),
-    ];
+    yield measure({
+      name: 'store',
+      title: "Store: etcd's API in front of ours, and etcd 3.6",
+      figures: {
+        ...figures,
+        'put32 CPU': processor("server's processor, a put of 32 clients"),
+        'put1000 CPU': processor("server's processor, a put of 1,000 clients"),
+        'get CPU': processor("server's processor, a get"),
+        'watch CPU': processor("server's processor, a delivery"),
+        memory: { title: 'memory', unit: 'MB', better: 'less' },
+      },
+      sides: [side('coxswain etcd', ours), side('etcd', theirs)],
+      rounds,
+      notes: ['Values of 1 kB; every put is on the disk when it is acknowledged. The client, one Node process, runs on the same cores.'],
+    });
+    yield measure({
+      name: 'store in process',
+      title: 'Store: ours in the API server’s process, and etcd over its socket',
+      figures,
+      sides: [
+        { name: 'coxswain', run: () => round(inProcess, objects) },
+        { name: 'etcd', run: () => round(theirs.client, objects) },
+      ],
+      rounds,
+    });
     await own.close();
-    return measured;
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
