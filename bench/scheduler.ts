@@ -84,7 +84,9 @@ export const bench: Bench = async function* ({ rounds, scale, only }) {
           side('kube-scheduler', api, [program('kube-scheduler'), `--config=${config}`], name, nodes),
         ],
         rounds,
-        notes: ['Both over HTTP on the same kube-apiserver and etcd (which does not wait for the disk here); rates hold the work of those and of the driver on the same cores.'],
+        notes: [
+          'Both over HTTP on the same kube-apiserver and etcd (which does not wait for the disk here); rates hold the work of those and of the driver on the same cores.',
+        ],
       });
     }
   }
