@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:https';
 import type { Clock } from '#machinery/clock';
-import { jsonSyntaxError } from '#machinery/codec';
 import { parseAddressLoosely } from '#machinery/ip';
+import { isSuccess, refusalText, textOf, unreadableText } from './answer.ts';
 import type { ServiceResolver } from './service-resolver.ts';
 
 /** What webhook configurations and conversions say about where to call. */
@@ -22,8 +22,6 @@ export class WebhookStatusError extends Error {
 }
 
 const idle = 30_000;
-/** As much as an answer may be long. upstream: webhook responses, maxWebhookResponseSize. */
-const largest = 16 * 1024 * 1024;
 
 /**
  * Calls webhooks over TLS: JSON there, JSON back. Connections are kept for a while. Failures are Errors whose texts end in upstream's log
@@ -44,15 +42,11 @@ export class WebhookClient {
     url.searchParams.set('timeout', `${Math.ceil(timeoutMilliseconds / 1000)}s`);
     const failed = (text: string, cause?: unknown): Error => new Error(`Post ${JSON.stringify(url.href)}: ${text}`, { cause });
     const { code, text } = await this.#send(url, connect, target, JSON.stringify(body), timeoutMilliseconds, failed);
-    if (code < 200 || code > 299)
-      throw new WebhookStatusError(
-        code,
-        `an error on the server (${JSON.stringify(text.slice(0, 2048))}) has prevented the request from succeeding`,
-      );
+    if (!isSuccess(code)) throw new WebhookStatusError(code, refusalText(text));
     try {
       return JSON.parse(text) as unknown;
     } catch (error) {
-      throw new Error(`couldn't get version/kind; json parse error: ${jsonSyntaxError(text) ?? String(error)}`, { cause: error });
+      throw new Error(unreadableText(text, error), { cause: error });
     }
   }
 
@@ -114,15 +108,10 @@ export class WebhookClient {
           },
         },
         (response) => {
-          const chunks: Buffer[] = [];
-          let size = 0;
-          response.on('data', (chunk: Buffer) => {
-            size += chunk.length;
-            if (size > largest) response.destroy(new Error('http: response too large'));
-            else chunks.push(chunk);
-          });
-          response.on('error', (error) => settle(() => reject(failed(error.message, error))));
-          response.on('end', () => settle(() => resolve({ code: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() })));
+          textOf(response).then(
+            (text) => settle(() => resolve({ code: response.statusCode ?? 0, text })),
+            (error: Error) => settle(() => reject(failed(error.message, error))),
+          );
         },
       );
       const timer = this.#clock.setTimeout(() => outgoing.destroy(new Error('context deadline exceeded')), timeout);

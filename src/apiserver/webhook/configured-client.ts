@@ -4,7 +4,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { HttpTransportOptions } from '#client';
 import { sleep } from '#machinery/clock';
 import type { Clock, Random } from '#machinery/clock';
-import { jsonSyntaxError } from '#machinery/codec';
+import { isSuccess, refusalText, textOf, unreadableText } from './answer.ts';
 
 export type WebhookAddress = Pick<
   HttpTransportOptions,
@@ -37,7 +37,6 @@ export class WebhookFailure extends Error {
 const tries = 5;
 const growth = 1.5;
 const jitter = 0.2;
-const largest = 16 * 1024 * 1024;
 
 export class ConfiguredWebhook {
   readonly #options: ConfiguredWebhookOptions;
@@ -110,15 +109,10 @@ export class ConfiguredWebhook {
       };
       outgoing.on('error', (error) => settle(() => reject(failed(error.message, error))));
       outgoing.on('response', (response) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        response.on('data', (chunk: Buffer) => {
-          size += chunk.length;
-          if (size > largest) response.destroy(new Error('http: response too large'));
-          else chunks.push(chunk);
-        });
-        response.on('error', (error) => settle(() => reject(failed(error.message, error))));
-        response.on('end', () => settle(() => answered(response.statusCode ?? 0, Buffer.concat(chunks).toString(), resolve, reject)));
+        textOf(response).then(
+          (text) => settle(() => answered(response.statusCode ?? 0, text, resolve, reject)),
+          (error: Error) => settle(() => reject(failed(error.message, error))),
+        );
       });
       outgoing.end(body);
     });
@@ -126,14 +120,13 @@ export class ConfiguredWebhook {
 }
 
 function answered(code: number, text: string, resolve: (value: unknown) => void, reject: (error: Error) => void): void {
-  if (code < 200 || code > 299) {
-    const why = `an error on the server (${JSON.stringify(text.slice(0, 2048))}) has prevented the request from succeeding`;
-    reject(new WebhookFailure(why, code));
+  if (!isSuccess(code)) {
+    reject(new WebhookFailure(refusalText(text), code));
     return;
   }
   try {
     resolve(text === '' ? undefined : JSON.parse(text));
   } catch (error) {
-    reject(new WebhookFailure(`couldn't get version/kind; json parse error: ${jsonSyntaxError(text) ?? String(error)}`, code, error));
+    reject(new WebhookFailure(unreadableText(text, error), code, error));
   }
 }
