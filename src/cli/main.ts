@@ -16,6 +16,14 @@ interface Lazy {
 const nameOption: [string, string] = ['--name <name>', 'the cluster (default: COXSWAIN_NAME, else coxswain)'];
 const outputOption: [string, string] = ['-o, --output <format>', 'json or yaml instead of text'];
 
+const examples: Record<string, string> = {
+  'kube-apiserver': 'audit-policy-file=audit.yaml',
+  'kube-controller-manager': 'controllers=*,-cronjob-controller',
+  'kube-scheduler': 'config=scheduler.yaml',
+  kubelet: 'max-pods=20',
+  'kube-proxy': 'masquerade-all=true',
+};
+
 const commands: Lazy[] = [
   {
     name: 'up',
@@ -30,6 +38,10 @@ const commands: Lazy[] = [
       ['--config <file>', 'settings as YAML or JSON; - reads standard input'],
       ['--image <archive...>', 'image archives to load on every machine'],
       ['--without <parts>', 'leave out what you bring yourself: controllers, scheduler, kubelet, proxy'],
+      ...['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy'].map((part): [string, string] => [
+        `--${part}-arg <flag=value...>`,
+        `one of ${part}'s flags, such as ${examples[part]}; given again for more`,
+      ]),
       ['--wait', 'return when the nodes are Ready and DNS answers (default)'],
       ['--no-wait', 'return when the API answers'],
       ['--timeout <seconds>', 'give up and undo after so long', '120'],

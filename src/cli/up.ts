@@ -56,6 +56,24 @@ function leftOut(given: unknown): ClusterPart[] {
   return names as ClusterPart[];
 }
 
+/** Parts whose flags can be given: see components/part-arguments.ts, which is loaded when some are. */
+const argumentParts = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy'] as const;
+
+const camelCase = (name: string): string => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+/** "flag=value" of each part for which something is said. */
+async function argumentsOf(options: Record<string, unknown>): Promise<Record<string, string[]> | undefined> {
+  const said = argumentParts.filter((part) => options[camelCase(`${part}-arg`)] !== undefined);
+  if (said.length === 0) return undefined;
+  const { checkArguments } = await import('./components/part-arguments.ts');
+  return Object.fromEntries(
+    said.map((part) => {
+      const given = [options[camelCase(`${part}-arg`)]].flat().map(String);
+      return [part, checkArguments(part, given, (text) => steps.note(text))];
+    }),
+  );
+}
+
 export async function up(_parameters: string[], given: Record<string, unknown>): Promise<void> {
   let options = given;
   if (typeof given['config'] === 'string') {
@@ -64,10 +82,20 @@ export async function up(_parameters: string[], given: Record<string, unknown>):
     const settings = readSettings(file, parse);
     if (settings !== null && (typeof settings !== 'object' || Array.isArray(settings)))
       throw new Error(`Cannot use ${file}: it must be a map of settings`);
-    const known = ['name', 'machines', 'runtime', 'port', 'image', 'without', 'history', 'store'];
+    const known = [
+      'name',
+      'machines',
+      'runtime',
+      'port',
+      'image',
+      'without',
+      'history',
+      'store',
+      ...argumentParts.map((part) => `${part}-arg`),
+    ];
     for (const key of Object.keys(settings ?? {}))
       if (!known.includes(key)) throw new Error(`Cannot use ${file}: unknown setting "${key}" (known: ${known.join(', ')})`);
-    options = { ...settings, ...given };
+    options = { ...Object.fromEntries(Object.entries(settings ?? {}).map(([key, value]) => [camelCase(key), value])), ...given };
   }
   const runtime = options['runtime'];
   if (runtime !== undefined && runtime !== 'auto' && runtime !== 'containerd' && runtime !== 'simulated')
@@ -79,6 +107,7 @@ export async function up(_parameters: string[], given: Record<string, unknown>):
   const store = options['store'] === undefined ? undefined : String(options['store']);
   const unusable = store === undefined ? undefined : storeError(store);
   if (unusable !== undefined) throw new Error(`Cannot use the store ${unusable}`);
+  const parts = await argumentsOf(options);
   const result = await startCluster({
     name: clusterName(options),
     ...(machines !== undefined && { machines }),
@@ -86,6 +115,7 @@ export async function up(_parameters: string[], given: Record<string, unknown>):
     ...(port !== undefined && { port }),
     ...(without && { without }),
     ...(store !== undefined && { store }),
+    ...(parts && { arguments: parts }),
     ...(history !== undefined && { historySeconds: history }),
     images: ([options['image'] ?? []].flat() as string[]).map((path) => resolve(path)),
     wait: options['wait'] === false ? 'api' : 'ready',

@@ -13,7 +13,7 @@ import {
   ServiceAccountTokens,
   streams,
 } from '#apiserver';
-import type { AdmissionOptions, ApiServer, ApiServerOptions, Authentication, Authorization, TlsIdentity } from '#apiserver';
+import type { AdmissionOptions, ApiServer, ApiServerOptions, Authentication, Authorization, ComponentProbe, TlsIdentity } from '#apiserver';
 import type { Context } from '#machinery/lifecycle';
 import type { Store } from '#store';
 import type { ApiServerSecurity } from './security.ts';
@@ -34,6 +34,8 @@ export interface ApiServerSettings {
   history?: number;
   /** Default true. */
   priorityAndFairness?: boolean;
+  /** What `kubectl get componentstatuses` asks, by the names upstream gives them. */
+  componentProbes?: Readonly<Record<string, ComponentProbe>>;
   /** Asked after all built-in plugins. */
   admission?: ApiServerOptions['admission'];
   extensions?: ApiServerOptions['extensions'];
@@ -93,7 +95,7 @@ export async function startApiServer(settings: ApiServerSettings, context: Conte
       ...(settings.allowPrivileged === false ? [forbidPrivileged] : []),
       ...(settings.admission ?? []),
     ],
-    endpoints: endpoints(special),
+    endpoints: endpoints({ ...special, ...(settings.componentProbes && { componentProbes: settings.componentProbes }) }),
     hooks: hooks({ ...special, serviceCidrs }),
     streams: streams({ kubelet: security.kubelet }),
     extensions: [

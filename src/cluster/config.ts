@@ -20,6 +20,8 @@ export interface ClusterConfig {
   historySeconds?: number;
   /** "lmdb", "memory", or the endpoint of an etcd. Default "lmdb". */
   store?: string;
+  /** Flags of single parts, "name=value", by upstream's name of the part. */
+  arguments?: Record<string, string[]>;
   /** Version of this file's form. */
   form: 1;
 }

@@ -7,9 +7,11 @@ import type { Context } from '#machinery/lifecycle';
 import type { Store } from '#store';
 import { ensureAddOns, maintainDnsEndpoints } from './add-ons.ts';
 import { startApiServer } from './api-server.ts';
+import type { ApiServerSettings } from './api-server.ts';
 import type { ClusterCertificates } from './certificates.ts';
 import type { ClusterConfig } from './config.ts';
 import { clusterFlow } from './flow.ts';
+import type { PartSettings } from './part-settings.ts';
 import { clusterSecurity } from './security.ts';
 
 export interface ControlPlaneOptions {
@@ -19,6 +21,7 @@ export interface ControlPlaneOptions {
   /** Where machines and pods reach the API. */
   advertise: { address: string; port: number };
   audit?: Auditor;
+  parts?: PartSettings;
   /** Under test: caches hand out frozen objects. */
   freeze?: boolean;
 }
@@ -30,28 +33,43 @@ export interface ControlPlane extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/** As a part of this process tells it. */
+function health(works: boolean, elsewhere: boolean): string {
+  if (works) return 'ok';
+  throw new Error(elsewhere ? 'somebody else brings it, who is not asked' : 'it is starting');
+}
+
 /** Starts everything but listeners and machines. When it resolves, the API can be asked. */
 export async function startControlPlane(options: ControlPlaneOptions, context: Context): Promise<ControlPlane> {
-  const { config, certificates, store, advertise } = options;
+  const { config, certificates, store, advertise, parts } = options;
   const { clock, random, log, signal } = context;
   const without = config.without ?? [];
   const held = new Disposables();
   const flow = clusterFlow(clock);
-  const { server, ready: apiReady } = await startApiServer(
-    {
-      store,
-      security: { ...clusterSecurity(certificates, config.clusterDomain), ...(options.audit && { audit: options.audit }) },
-      serviceCidrs: [config.serviceCidr],
-      advertise,
-      admission: [flow.admission],
-      extensions: [flow.extension],
-      ...(config.historySeconds !== undefined && { history: config.historySeconds * 1000 }),
-      ...(options.freeze && { freeze: true }),
+  const working = { controllers: false, scheduler: false };
+  const stop = (): Promise<void> => held.dispose();
+  const settings: ApiServerSettings = {
+    store,
+    security: { ...clusterSecurity(certificates, config.clusterDomain), ...(options.audit && { audit: options.audit }) },
+    serviceCidrs: [config.serviceCidr],
+    componentProbes: {
+      'controller-manager': () => health(working.controllers, without.includes('controllers')),
+      scheduler: () => health(working.scheduler, without.includes('scheduler')),
+      'etcd-0': () => store.revision().then(() => 'ok'),
     },
-    context,
+    advertise,
+    admission: [flow.admission],
+    extensions: [flow.extension],
+    ...(config.historySeconds !== undefined && { history: config.historySeconds * 1000 }),
+    ...(options.freeze && { freeze: true }),
+  };
+  const { server, ready: apiReady } = await startApiServer((await parts?.apiServer?.(settings, context, held)) ?? settings, context).catch(
+    async (error: unknown) => {
+      await stop();
+      throw error;
+    },
   );
   held.add(() => server.close());
-  const stop = (): Promise<void> => held.dispose();
   try {
     const ready = (async () => {
       await apiReady;
@@ -81,6 +99,7 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
                   'kube-controller-manager',
                 ),
               informers,
+              ...parts?.controllers,
               options: {
                 clusterCidrs: [config.podCidr],
                 serviceCidrs: [config.serviceCidr],
@@ -88,6 +107,7 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
                 rootCa: certificates.ca.certificate,
                 signer: certificates.ca,
                 serviceAccountKey: certificates.serviceAccountKey,
+                ...parts?.controllers?.options,
               },
             },
             context,
@@ -102,13 +122,16 @@ export async function startControlPlane(options: ControlPlaneOptions, context: C
         const scheduler = await startScheduler(
           {
             client: server.clientFor({ name: 'system:kube-scheduler', groups: ['system:authenticated'] }, 'kube-scheduler'),
+            ...parts?.scheduler,
             onDecision: (decision) => flow.decided(decision),
           },
           context,
         );
         held.add(() => scheduler.stop());
+        working.scheduler = true;
       }
       await controllers?.ready;
+      working.controllers = controllers !== undefined;
     })();
     ready.catch(() => undefined);
     return { server, ready, stop, [Symbol.asyncDispose]: stop };

@@ -17,6 +17,7 @@ import type { Runtime } from '#runtime';
 import { kubeletServer } from '#kubelet/server';
 import { machineAddress, machineName } from './config.ts';
 import type { ClusterConfig } from './config.ts';
+import type { PartSettings } from './part-settings.ts';
 import type { ClusterPaths } from './paths.ts';
 import { requirements } from './requirements.ts';
 import { machineCgroup } from './sandbox.ts';
@@ -29,6 +30,7 @@ export interface MachineOptions {
   clientCa: string;
   /** Image archives to load before the node is ready. */
   images: string[];
+  parts?: Pick<PartSettings, 'kubelet' | 'proxy'>;
   /** Speak as the node, and as what reads Services, endpoints and nodes. */
   nodeClient: Client;
   networkClient: Client;
@@ -93,6 +95,7 @@ export async function startMachine(options: MachineOptions, context: Context): P
       nodeIps: [address],
       resolverConfig: '',
       evictionHard: { 'memory.available': '100Mi', 'nodefs.available': '1%', 'imagefs.available': '1%' },
+      ...options.parts?.kubelet,
       port,
       server: kubeletServer({
         client: options.nodeClient,
@@ -167,7 +170,11 @@ async function containerdMachine({ config, paths, index, images }: MachineOption
 }
 
 /** The parts of a node's network; they share caches. */
-async function startNetwork({ config, paths, index, networkClient }: MachineOptions, context: Context, held: Disposables): Promise<void> {
+async function startNetwork(
+  { config, paths, index, networkClient, parts }: MachineOptions,
+  context: Context,
+  held: Disposables,
+): Promise<void> {
   const { clock, random } = context;
   const name = machineName(index);
   const address = machineAddress(config, index);
@@ -183,7 +190,9 @@ async function startNetwork({ config, paths, index, networkClient }: MachineOpti
       dataDir: join(paths.machine(name).state, 'addresses'),
       binDir: pluginFolder(paths.machine(name)),
     }),
-    ...(config.without?.includes('proxy') ? [] : [createProxy({ ...network, nodeIps: [address], serviceCidrs: [config.serviceCidr] })]),
+    ...(config.without?.includes('proxy')
+      ? []
+      : [createProxy({ ...network, nodeIps: [address], serviceCidrs: [config.serviceCidr], ...parts?.proxy })]),
     createPolicy({ ...network, nodeIps: [address] }),
     createDns({
       informers,

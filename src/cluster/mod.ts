@@ -12,6 +12,7 @@ import type { ClusterConfig } from './config.ts';
 import type { ControllerClients } from './controller-clients.ts';
 import type { ControllerManagerSettings } from './controller-manager.ts';
 import type { ClusterPaths } from './paths.ts';
+import type { RunMachineOptions } from './run-machine.ts';
 import type { SchedulerSettings } from './scheduler.ts';
 import type { RunningCluster, StartClusterOptions } from './start-cluster.ts';
 
@@ -28,6 +29,7 @@ export { pathsOf } from './paths.ts';
 export { storeError } from './store.ts';
 export type { ApiServerSettings, ControllerManagerSettings, SchedulerSettings, StartedApiServer };
 export type { ApiServerSecurity } from './security.ts';
+export type { PartSettings } from './part-settings.ts';
 export type { RunningCluster, StartClusterOptions };
 
 /** A cluster inside a program; see start-cluster.ts. */
@@ -36,7 +38,7 @@ export async function startCluster(options?: StartClusterOptions): Promise<Runni
 }
 
 /** The process of one machine; see run-machine.ts. */
-export async function runMachine(cluster: string, index: number, options: { images: string[] }): Promise<void> {
+export async function runMachine(cluster: string, index: number, options: RunMachineOptions): Promise<void> {
   return (await import('./run-machine.ts')).runMachine(cluster, index, options);
 }
 

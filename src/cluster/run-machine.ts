@@ -14,6 +14,8 @@ import type { ClusterCertificates } from './certificates.ts';
 import { advertisedAddress, machineAddress, machineName, readConfig } from './config.ts';
 import type { ClusterConfig, ClusterPart } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
+import type { ControlPlaneOptions } from './control-plane.ts';
+import type { PartSettings } from './part-settings.ts';
 import { pathsOf } from './paths.ts';
 import { openStore } from './store.ts';
 import type { ClusterPaths } from './paths.ts';
@@ -45,7 +47,13 @@ function isOpen(descriptor: number): boolean {
   }
 }
 
-export async function runMachine(clusterName: string, index: number, options: { images: string[] }): Promise<void> {
+export interface RunMachineOptions {
+  images: string[];
+  /** What `arguments` of the cluster's settings mean. Throws where they cannot be used. */
+  parts(given: NonNullable<ClusterConfig['arguments']>): Promise<PartSettings>;
+}
+
+export async function runMachine(clusterName: string, index: number, options: RunMachineOptions): Promise<void> {
   const paths = pathsOf(clusterName);
   const config = readConfig(paths.config);
   if (!config) throw new Error(`Cannot run a machine of ${clusterName}: there is no such cluster`);
@@ -71,6 +79,7 @@ export async function runMachine(clusterName: string, index: number, options: { 
   alive.ref();
   held.add(() => alive.close());
   try {
+    const parts = await options.parts(config.arguments ?? {});
     const certificates = clusterCertificates({
       clock: systemClock,
       pems: filePems(paths.pki),
@@ -81,7 +90,7 @@ export async function runMachine(clusterName: string, index: number, options: { 
     const nodeCertificates = certificates.node(name, [address]);
     const speak: MachineClients =
       index === 1
-        ? await startFirst(config, paths, certificates, context, held)
+        ? await startFirst({ config, certificates, parts }, paths, context, held)
         : overNetwork(config, certificates, nodeCertificates.client, held);
     if (config.machines > 0) {
       const here = config.runtime === 'containerd' ? [index] : Array.from({ length: config.machines }, (_, at) => at + 1);
@@ -96,6 +105,7 @@ export async function runMachine(clusterName: string, index: number, options: { 
               certificates: certificates.node(machineName(at), [machineAddress(config, at)]),
               clientCa: certificates.ca.certificate,
               images: options.images,
+              parts,
               nodeClient: speak.node(machineName(at)),
               networkClient: speak.network(),
             },
@@ -135,9 +145,8 @@ interface MachineClients {
 
 /** The control plane, in the process of the first machine. */
 async function startFirst(
-  config: ClusterConfig,
+  { config, certificates, parts }: Pick<ControlPlaneOptions, 'config' | 'certificates' | 'parts'>,
   paths: ClusterPaths,
-  certificates: ClusterCertificates,
   context: Context,
   held: Disposables,
 ): Promise<MachineClients> {
@@ -151,6 +160,7 @@ async function startFirst(
       store,
       advertise: { address: advertisedAddress(config), port: sandboxed ? securePort : config.port },
       ...clusterAudit(process.env, context),
+      ...(parts && { parts }),
     },
     context,
   );

@@ -21,6 +21,7 @@ import { startControlPlane } from './control-plane.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { kubeconfigText } from './kubeconfig.ts';
 import { startMachine } from './machine.ts';
+import type { PartSettings } from './part-settings.ts';
 import { pathsOf } from './paths.ts';
 
 export interface StartClusterOptions {
@@ -34,6 +35,8 @@ export interface StartClusterOptions {
   log?: Log;
   /** Default: one in memory, closed with the cluster. */
   store?: Store;
+  /** What is said of single parts. */
+  parts?: PartSettings;
   /** Caches hand out frozen objects, so that writing to one fails at once. Default true. */
   freeze?: boolean;
 }
@@ -84,7 +87,14 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<R
     const store = options.store ?? memoryStore({ clock, random });
     if (!options.store) held.add(() => store.close());
     const controlPlane = await startControlPlane(
-      { config, certificates, store, advertise: { address: advertisedAddress(config), port: 6443 }, freeze: options.freeze ?? true },
+      {
+        config,
+        certificates,
+        store,
+        advertise: { address: advertisedAddress(config), port: 6443 },
+        freeze: options.freeze ?? true,
+        ...(options.parts && { parts: options.parts }),
+      },
       context,
     );
     held.add(() => controlPlane.stop());
@@ -102,6 +112,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<R
             certificates: certificates.node(machineName(index + 1), [machineAddress(config, index + 1)]),
             clientCa: certificates.ca.certificate,
             images: [],
+            ...(options.parts && { parts: options.parts }),
             nodeClient: server.clientFor(
               { name: `system:node:${machineName(index + 1)}`, groups: ['system:nodes', 'system:authenticated'] },
               'kubelet',

@@ -28,6 +28,8 @@ export interface UpOptions {
   without?: ClusterPart[];
   /** See ClusterConfig. */
   store?: string;
+  /** See ClusterConfig. Of a part that is named here they replace those of an earlier start. */
+  arguments?: Record<string, string[]>;
   /** How long past revisions are kept. */
   historySeconds?: number;
   /** Image archives that every machine loads before it is ready. */
@@ -155,6 +157,7 @@ async function settle(options: UpOptions, paths: ClusterPaths): Promise<{ config
       ...(options.port !== undefined && { port: options.port }),
       ...(options.without && { without: options.without }),
       ...(options.historySeconds !== undefined && { historySeconds: options.historySeconds }),
+      ...(options.arguments && { arguments: { ...present.arguments, ...options.arguments } }),
     };
     return { config, isNew: false };
   }
@@ -187,6 +190,7 @@ async function settle(options: UpOptions, paths: ClusterPaths): Promise<{ config
       clusterDomain: defaults.clusterDomain,
       dnsAddress: defaults.dnsAddress,
       ...(options.historySeconds !== undefined && { historySeconds: options.historySeconds }),
+      ...(options.arguments && { arguments: options.arguments }),
     },
   };
 }

@@ -1,7 +1,7 @@
 /** A whole cluster in this process: memory store, simulated machines, real kubectl's requests through the typed client. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { ConfigMap, Deployment, Node, Pod, ReplicaSet, Service } from '#api';
+import { ComponentStatus, ConfigMap, Deployment, Node, Pod, ReplicaSet, Service } from '#api';
 import type { Client, WatchEvent } from '#client';
 import { startCluster } from '#cluster';
 import type { RunningCluster } from '#cluster';
@@ -56,6 +56,18 @@ const readyPods = (app: string, count: number) => (pods: Pod[]) =>
     (pod) =>
       pod.metadata?.labels?.['app'] === app && pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True'),
   ).length === count;
+
+test('the parts of the control plane say that they are healthy', async () => {
+  const { items } = await client.list(ComponentStatus);
+  assert.deepEqual(
+    items.map(({ metadata, conditions }) => [metadata?.name, conditions?.[0]?.status, conditions?.[0]?.message]),
+    [
+      ['controller-manager', 'True', 'ok'],
+      ['scheduler', 'True', 'ok'],
+      ['etcd-0', 'True', 'ok'],
+    ],
+  );
+});
 
 test('three machines are Ready and a Deployment becomes available on them', async () => {
   assert.equal((await client.list(Node)).items.length, 3);

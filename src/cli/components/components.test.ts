@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { readConfiguration } from './configuration-file.ts';
 import { chosenControllers } from './kube-controller-manager.ts';
 import { kubeSchedulerConfiguration, schedulerSettings } from './kube-scheduler-configuration.ts';
-import { parseTaints } from './kubelet.ts';
+import { parseTaints } from './kubelet-settings.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'coxswain-components-'));
 after(() => rmSync(directory, { recursive: true, force: true }));

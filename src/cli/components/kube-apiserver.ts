@@ -5,10 +5,11 @@ import { Disposables, running } from '#machinery/lifecycle';
 import { firstServiceAddress } from '#apiserver';
 import { etcdStore } from '#store';
 import { runComponent } from './component.ts';
-import { admissionSettings } from './kube-apiserver-admission.ts';
 import { followCertificates } from './kube-apiserver-certificates.ts';
 import { encryptedStore } from './kube-apiserver-encryption.ts';
 import { kubeApiserverFlags } from './kube-apiserver-flags.ts';
+import { componentProbes } from './kube-apiserver-probes.ts';
+import { requestSettings } from './kube-apiserver-requests.ts';
 import { securityOf } from './kube-apiserver-security.ts';
 
 const unspecified = new Set(['', '0.0.0.0', '::']);
@@ -19,9 +20,6 @@ function machineAddress(): string {
     for (const { address, family, internal } of addresses ?? []) if (!internal && family === 'IPv4') return address;
   return '127.0.0.1';
 }
-
-/** 0 means no limit. */
-const limit = (count: number): number => (count === 0 ? Infinity : count);
 
 export const kubeApiserver = (parameters: string[]): Promise<number> =>
   runComponent(
@@ -59,15 +57,8 @@ export const kubeApiserver = (parameters: string[]): Promise<number> =>
               security,
               serviceCidrs,
               advertise: { address, port },
-              plugins: {
-                enable: values['enable-admission-plugins'],
-                disable: values['disable-admission-plugins'],
-                ...admissionSettings(values['admission-control-config-file']),
-              },
-              allowPrivileged: values['allow-privileged'],
-              inFlight: { reading: limit(values['max-requests-inflight']), writing: limit(values['max-mutating-requests-inflight']) },
-              priorityAndFairness: values['enable-priority-and-fairness'],
-              compactionPeriod: values['etcd-compaction-interval'],
+              componentProbes: componentProbes(etcd, clock),
+              ...requestSettings(values),
             },
             context,
           );

@@ -1,5 +1,6 @@
 /** kube-controller-manager's flags. upstream: cmd/kube-controller-manager/app/options. */
 import { flagTable, logFlags } from '../flags/table.ts';
+import { delegationFlags } from './serving-flags.ts';
 
 export const kubeControllerManagerFlags = flagTable({
   ...logFlags,
@@ -52,21 +53,8 @@ export const kubeControllerManagerFlags = flagTable({
   'tls-min-version': ['string', '', 'only VersionTLS12, which is the lowest in any case'],
   'tls-private-key-file': ['string', '', 'its key, PEM'],
   'tls-sni-cert-key': ['stringArray', '', 'refuse'],
-  'authentication-kubeconfig': ['string', '', 'how the API server is reached to ask who somebody is'],
-  'authentication-skip-lookup': ['bool', 'false', 'whether the authority of client certificates is left unasked'],
-  'authentication-token-webhook-cache-ttl': ['duration', '10s', 'warn'],
+  ...delegationFlags,
   'authentication-tolerate-lookup-failure': ['bool', 'false', 'what cannot be asked is tried again by whoever asks'],
-  'client-ca-file': ['string', '', 'the authorities of client certificates, PEM; default: what the cluster publishes'],
-  'requestheader-allowed-names': ['strings', '', 'refuse'],
-  'requestheader-client-ca-file': ['string', '', 'refuse'],
-  'requestheader-extra-headers-prefix': ['strings', 'x-remote-extra-', 'refuse'],
-  'requestheader-group-headers': ['strings', 'x-remote-group', 'refuse'],
-  'requestheader-uid-headers': ['strings', '', 'refuse'],
-  'requestheader-username-headers': ['strings', 'x-remote-user', 'refuse'],
-  'authorization-always-allow-paths': ['strings', '/healthz,/readyz,/livez', 'paths open to all'],
-  'authorization-kubeconfig': ['string', '', 'how the API server is reached to ask what somebody may do'],
-  'authorization-webhook-cache-authorized-ttl': ['duration', '10s', 'warn'],
-  'authorization-webhook-cache-unauthorized-ttl': ['duration', '10s', 'warn'],
   'attach-detach-reconcile-sync-period': ['duration', '1m0s', 'warn'],
   'disable-attach-detach-reconcile-sync': ['bool', 'false', 'warn'],
   'disable-force-detach-on-timeout': ['bool', 'false', 'warn'],

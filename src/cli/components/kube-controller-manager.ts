@@ -4,6 +4,7 @@ import { controllerClients, startControllerManager } from '#cluster';
 import { controllers } from '#controllers';
 import type { ControllersStart } from '#controllers';
 import { Disposables, running } from '#machinery/lifecycle';
+import type { ParsedFlags } from '../flags/parse.ts';
 import type { FlagValues } from '../flags/table.ts';
 import { apiConnection, connect } from './api-connection.ts';
 import { runComponent } from './component.ts';
@@ -38,7 +39,30 @@ export function chosenControllers(wanted: readonly string[], warn: (text: string
   return chosen;
 }
 
-function options(values: FlagValues<typeof kubeControllerManagerFlags>, kubeconfigCa: string): Partial<ControllersStart['options']> {
+type Values = FlagValues<typeof kubeControllerManagerFlags>;
+
+/** Those of --controllers that also other flags let run. */
+export const controllersOf = (values: Values, warn: (text: string) => void): ControllersStart['controllers'] =>
+  chosenControllers(values.controllers, warn).filter(
+    (factory) => values['enable-garbage-collector'] || factory().name !== 'garbage-collector-controller',
+  );
+
+/** How they work, where something is said of it. */
+export const tunedOptions = ({ values, given }: ParsedFlags<typeof kubeControllerManagerFlags>): Partial<ControllersStart['options']> => ({
+  ...((given.has('node-cidr-mask-size') || given.has('node-cidr-mask-size-ipv4')) && { nodeCidrMaskSize: maskSize(values) }),
+  ...(given.has('cluster-signing-duration') && { signingDuration: values['cluster-signing-duration'] }),
+  ...watching(values),
+});
+
+const maskSize = (values: Values): number => values['node-cidr-mask-size-ipv4'] || values['node-cidr-mask-size'] || 24;
+
+const watching = (values: Values): Partial<ControllersStart['options']> => ({
+  nodeMonitorPeriod: values['node-monitor-period'],
+  nodeMonitorGracePeriod: values['node-monitor-grace-period'],
+  terminatedPodThreshold: values['terminated-pod-gc-threshold'],
+});
+
+function options(values: Values, kubeconfigCa: string): Partial<ControllersStart['options']> {
   const signer = keyPairFiles(
     ['cluster-signing-cert-file', values['cluster-signing-cert-file']],
     ['cluster-signing-key-file', values['cluster-signing-key-file']],
@@ -51,13 +75,11 @@ function options(values: FlagValues<typeof kubeControllerManagerFlags>, kubeconf
     clusterCidrs: networks(values['cluster-cidr']),
     serviceCidrs: networks(values['service-cluster-ip-range']),
     allocateNodeCidrs: values['allocate-node-cidrs'],
-    nodeCidrMaskSize: values['node-cidr-mask-size-ipv4'] || values['node-cidr-mask-size'] || 24,
+    nodeCidrMaskSize: maskSize(values),
     rootCa: values['root-ca-file'] ? readFlagFile('root-ca-file', values['root-ca-file']) : kubeconfigCa,
     ...(signer && { signer, signingDuration: values['cluster-signing-duration'] }),
     ...(key && { serviceAccountKey: readFlagFile('service-account-private-key-file', key) }),
-    nodeMonitorPeriod: values['node-monitor-period'],
-    nodeMonitorGracePeriod: values['node-monitor-grace-period'],
-    terminatedPodThreshold: values['terminated-pod-gc-threshold'],
+    ...watching(values),
   };
 }
 
@@ -70,9 +92,7 @@ export const kubeControllerManager = (parameters: string[]): Promise<number> =>
       async start({ values }, context, { warn, failed }) {
         const { clock, random, log } = context;
         const server = apiConnection(values, name, clock);
-        const chosen = chosenControllers(values.controllers, warn).filter(
-          (factory) => values['enable-garbage-collector'] || factory().name !== 'garbage-collector-controller',
-        );
+        const chosen = controllersOf(values, warn);
         const settings = options(values, server.ca?.toString() ?? '');
         const lease = leaseOf(values);
         const held = new Disposables();

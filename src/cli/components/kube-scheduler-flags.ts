@@ -1,5 +1,6 @@
 /** kube-scheduler's flags. upstream: cmd/kube-scheduler/app/options. */
 import { flagTable, logFlags } from '../flags/table.ts';
+import { delegationFlags } from './serving-flags.ts';
 
 export const kubeSchedulerFlags = flagTable({
   ...logFlags,
@@ -18,21 +19,8 @@ export const kubeSchedulerFlags = flagTable({
   'tls-min-version': ['string', '', 'only VersionTLS12, which is the lowest in any case'],
   'tls-private-key-file': ['string', '', 'its key, PEM'],
   'tls-sni-cert-key': ['stringArray', '', 'refuse'],
-  'authentication-kubeconfig': ['string', '', 'how the API server is reached to ask who somebody is'],
-  'authentication-skip-lookup': ['bool', 'false', 'whether the authority of client certificates is left unasked'],
-  'authentication-token-webhook-cache-ttl': ['duration', '10s', 'warn'],
+  ...delegationFlags,
   'authentication-tolerate-lookup-failure': ['bool', 'true', 'what cannot be asked is tried again by whoever asks'],
-  'client-ca-file': ['string', '', 'the authorities of client certificates, PEM; default: what the cluster publishes'],
-  'requestheader-allowed-names': ['strings', '', 'refuse'],
-  'requestheader-client-ca-file': ['string', '', 'refuse'],
-  'requestheader-extra-headers-prefix': ['strings', 'x-remote-extra-', 'refuse'],
-  'requestheader-group-headers': ['strings', 'x-remote-group', 'refuse'],
-  'requestheader-uid-headers': ['strings', '', 'refuse'],
-  'requestheader-username-headers': ['strings', 'x-remote-user', 'refuse'],
-  'authorization-always-allow-paths': ['strings', '/healthz,/readyz,/livez', 'paths open to all'],
-  'authorization-kubeconfig': ['string', '', 'how the API server is reached to ask what somebody may do'],
-  'authorization-webhook-cache-authorized-ttl': ['duration', '10s', 'warn'],
-  'authorization-webhook-cache-unauthorized-ttl': ['duration', '10s', 'warn'],
   'contention-profiling': ['bool', 'true', 'warn'],
   'kube-api-burst': ['int', '100', 'warn'],
   'kube-api-content-type': ['string', 'application/vnd.kubernetes.protobuf', 'warn'],

@@ -1,10 +1,29 @@
 /** The HTTPS port of the controller manager and the scheduler, from their flags. */
 import { running } from '#machinery/lifecycle';
 import type { Context, Running } from '#machinery/lifecycle';
+import { flagTable } from '../flags/table.ts';
 import { apiConnection, connect } from './api-connection.ts';
 import { readFlagFile, servingCertificate } from './pem-files.ts';
 import { secureServing } from './secure-serving.ts';
 import type { SecureServingOptions } from './secure-serving.ts';
+
+/** How it learns who asks it, and what they may do. upstream: apiserver/pkg/server/options/{authentication,authorization}.go. */
+export const delegationFlags = flagTable({
+  'authentication-kubeconfig': ['string', '', 'how the API server is reached to ask who somebody is'],
+  'authentication-skip-lookup': ['bool', 'false', 'whether the authority of client certificates is left unasked'],
+  'authentication-token-webhook-cache-ttl': ['duration', '10s', 'warn'],
+  'client-ca-file': ['string', '', 'the authorities of client certificates, PEM; default: what the cluster publishes'],
+  'requestheader-allowed-names': ['strings', '', 'refuse'],
+  'requestheader-client-ca-file': ['string', '', 'refuse'],
+  'requestheader-extra-headers-prefix': ['strings', 'x-remote-extra-', 'refuse'],
+  'requestheader-group-headers': ['strings', 'x-remote-group', 'refuse'],
+  'requestheader-uid-headers': ['strings', '', 'refuse'],
+  'requestheader-username-headers': ['strings', 'x-remote-user', 'refuse'],
+  'authorization-always-allow-paths': ['strings', '/healthz,/readyz,/livez', 'paths open to all'],
+  'authorization-kubeconfig': ['string', '', 'how the API server is reached to ask what somebody may do'],
+  'authorization-webhook-cache-authorized-ttl': ['duration', '10s', 'warn'],
+  'authorization-webhook-cache-unauthorized-ttl': ['duration', '10s', 'warn'],
+});
 
 interface ServingValues {
   'bind-address': string;
