@@ -104,36 +104,39 @@ const flows: Record<string, Flow> = {
 /** These decide by their annotation whether their spec is kept up to date. */
 export const autoUpdateSpec = 'apf.kubernetes.io/autoupdate-spec';
 const annotations = { [autoUpdateSpec]: 'true' };
+/** upstream: pkg/registry/flowcontrol/rest FieldManager. */
+const ownership = { manager: 'api-priority-and-fairness-config-producer-v1' };
+
+const level = (name: string, spec: NonNullable<PriorityLevelConfiguration['spec']>): Entry =>
+  entry(PriorityLevelConfiguration, { metadata: { name, annotations, generation: 1 }, spec, status: {} }, ownership);
 
 export function flowControlEntries(): Entry[] {
   return [
-    entry(PriorityLevelConfiguration, {
-      metadata: { name: 'exempt', annotations, generation: 1 },
-      spec: { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } },
-    }),
+    level('exempt', { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } }),
     ...Object.entries(levels).map(([name, [shares, lendable, queues, hand]]) =>
-      entry(PriorityLevelConfiguration, {
-        metadata: { name, annotations, generation: 1 },
-        spec: {
-          type: 'Limited',
-          limited: {
-            nominalConcurrencyShares: shares,
-            limitResponse: queues ? { type: 'Queue', queuing: { queues, handSize: hand!, queueLengthLimit: 50 } } : { type: 'Reject' },
-            lendablePercent: lendable,
-          },
+      level(name, {
+        type: 'Limited',
+        limited: {
+          nominalConcurrencyShares: shares,
+          limitResponse: queues ? { type: 'Queue', queuing: { queues, handSize: hand!, queueLengthLimit: 50 } } : { type: 'Reject' },
+          lendablePercent: lendable,
         },
       }),
     ),
     ...Object.entries(flows).map(([name, flow]) =>
-      entry(FlowSchema, {
-        metadata: { name, annotations, generation: 1 },
-        spec: {
-          priorityLevelConfiguration: { name: flow.level },
-          matchingPrecedence: flow.precedence,
-          ...(flow.by && { distinguisherMethod: { type: flow.by } }),
-          rules: [flow.rule],
+      entry(
+        FlowSchema,
+        {
+          metadata: { name, annotations, generation: 1 },
+          spec: {
+            priorityLevelConfiguration: { name: flow.level },
+            matchingPrecedence: flow.precedence,
+            ...(flow.by && { distinguisherMethod: { type: flow.by } }),
+            rules: [flow.rule],
+          },
         },
-      }),
+        ownership,
+      ),
     ),
   ];
 }

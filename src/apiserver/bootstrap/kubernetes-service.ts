@@ -66,36 +66,44 @@ export function kubernetesServiceEntries(options: KubernetesServiceOptions, cloc
   const cidrs = options.serviceCidrs.map((cidr) => formatNetwork(parseNetwork(cidr)!));
   const address = firstServiceAddress(cidrs[0]!);
   return [
-    entry(ServiceCIDR, {
-      metadata: { name: 'kubernetes' },
-      spec: { cidrs },
-      status: {
-        conditions: [
-          {
-            type: 'Ready',
-            status: 'True',
-            reason: '',
-            message: 'Kubernetes default Service CIDR is ready',
-            lastTransitionTime: timestamp(clock),
-          },
-        ],
+    entry(
+      ServiceCIDR,
+      {
+        metadata: { name: 'kubernetes' },
+        spec: { cidrs },
+        status: {
+          conditions: [
+            {
+              type: 'Ready',
+              status: 'True',
+              reason: '',
+              message: 'Kubernetes default Service CIDR is ready',
+              lastTransitionTime: timestamp(clock),
+            },
+          ],
+        },
       },
-    }),
+      { applied: { manager: 'kubernetes-service-cidr-controller', field: 'status', subresource: 'status' } },
+    ),
     entry(IPAddress, addressObject(address, { namespace: 'default', name: 'kubernetes' })),
-    entry(Service, {
-      metadata: { namespace: 'default', name: 'kubernetes', labels: { component: 'apiserver', provider: 'kubernetes' } },
-      spec: {
-        clusterIP: address,
-        clusterIPs: [address],
-        internalTrafficPolicy: 'Cluster',
-        ipFamilies: [familyOf(address)],
-        ipFamilyPolicy: 'SingleStack',
-        ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: options.securePort }],
-        sessionAffinity: 'None',
-        type: 'ClusterIP',
+    entry(
+      Service,
+      {
+        metadata: { namespace: 'default', name: 'kubernetes', labels: { component: 'apiserver', provider: 'kubernetes' } },
+        spec: {
+          clusterIP: address,
+          clusterIPs: [address],
+          internalTrafficPolicy: 'Cluster',
+          ipFamilies: [familyOf(address)],
+          ipFamilyPolicy: 'SingleStack',
+          ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: options.securePort }],
+          sessionAffinity: 'None',
+          type: 'ClusterIP',
+        },
+        status: { loadBalancer: {} },
       },
-      status: { loadBalancer: {} },
-    }),
+      { unowned: ['spec.clusterIPs', 'spec.ipFamilies', 'status'] },
+    ),
     ...endpointEntries(options),
   ];
 }

@@ -26,11 +26,17 @@ function aggregated(name: string, role: ShortRole): PolicyRule[] {
 }
 
 function clusterRole(name: string, role: ShortRole): Entry {
-  return entry(ClusterRole, {
-    metadata: { name, labels: { ...labels, ...(role.aggregateTo && { [aggregateLabel(role.aggregateTo)]: 'true' }) }, annotations },
-    ...(role.aggregates && { aggregationRule: { clusterRoleSelectors: [{ matchLabels: { [aggregateLabel(role.aggregates)]: 'true' } }] } }),
-    rules: role.aggregates ? aggregated(name, role) : expandRules(role),
-  });
+  const metadata = { name, labels: { ...labels, ...(role.aggregateTo && { [aggregateLabel(role.aggregateTo)]: 'true' }) }, annotations };
+  if (!role.aggregates) return entry(ClusterRole, { metadata, rules: expandRules(role) });
+  return entry(
+    ClusterRole,
+    {
+      metadata,
+      aggregationRule: { clusterRoleSelectors: [{ matchLabels: { [aggregateLabel(role.aggregates)]: 'true' } }] },
+      rules: aggregated(name, role),
+    },
+    { applied: { manager: 'clusterrole-aggregation-controller', field: 'rules' } },
+  );
 }
 
 function subject(short: string): NonNullable<RoleBinding['subjects']>[number] {

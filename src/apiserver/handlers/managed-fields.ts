@@ -42,7 +42,12 @@ function emptyOfType(type: string): KubeObject {
 }
 
 /** `object` (private) about to be created. */
-export function trackCreate(served: ServedResource, object: KubeObject, context: RequestContext, now: number): KubeObject {
+export function trackCreate(
+  served: ServedResource,
+  object: KubeObject,
+  context: Pick<RequestContext, 'fieldManager'>,
+  now: number,
+): KubeObject {
   return track({
     live: emptyOf(served),
     updated: object,
@@ -90,7 +95,7 @@ export function trackUpdate(
   });
 }
 
-function isForced({ query }: RequestContext): boolean {
+function isForced({ query }: Pick<RequestContext, 'query'>): boolean {
   const force = query.get('force');
   return force !== null && force !== 'false' && force !== '0';
 }
@@ -100,7 +105,7 @@ export function applied(
   served: ServedResource,
   old: KubeObject | undefined,
   configuration: KubeObject,
-  context: RequestContext,
+  context: Pick<RequestContext, 'fieldManager' | 'query'>,
   now: number,
   subresource: string,
 ): KubeObject {
