@@ -58,6 +58,8 @@ export interface KindRules<T extends KubeObject = KubeObject> {
   validateLater?(object: T, old?: T): Promise<FieldError[]>;
   /** Whether the kind's rules look at metadata; where they do not (events), only what holds for all kinds is checked. Default true. */
   checksMetadata?: boolean;
+  /** Whether something is added to a generateName; where not, it is the name. Default true. */
+  generatesNames?: boolean;
   /** Whole metadata.name check. Default: DNS-1123 subdomain. */
   validateName?(name: string, prefix: boolean): string[];
   /** Rules of the subresources that write a part of the object: status, scale (generic), approval, finalize, ephemeralcontainers, resize. */

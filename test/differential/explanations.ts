@@ -2,7 +2,7 @@
 import type { Difference } from './compare.ts';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { explained, families } from './explained.ts';
+import { explained } from './explained.ts';
 
 export interface Explanation {
   /** Requests, "*" for any run of characters: "verbs pods v1/*". */
@@ -19,7 +19,7 @@ const pattern = (text: string): RegExp => new RegExp(`^${text.replace(/[.+?^${}(
 
 const file = join(import.meta.dirname, 'open.tsv');
 
-/** Exact differences that are still to be mended: request, path, and what is behind them. */
+/** Exact differences that are still to be mended: request, path, and what is known of it. */
 const readOpen = (): Set<string> => {
   try {
     return new Set(
@@ -34,9 +34,7 @@ const readOpen = (): Set<string> => {
 
 /** Keeps what is open now, so that anything new is seen. */
 export function writeOpen(found: readonly { id: string; path: string }[]): void {
-  const why = (id: string, path: string): string =>
-    families.find((family) => pattern(family.request).test(id) && pattern(family.path).test(path))?.why ?? 'not looked into';
-  writeFileSync(file, found.map(({ id, path }) => `${id}\t${path}\t${why(id, path)}\n`).join(''));
+  writeFileSync(file, found.map(({ id, path }) => `${id}\t${path}\tnot looked into\n`).join(''));
 }
 
 /** Forgets what was open and is not `still`; how much that is. What was not asked stays. */

@@ -29,7 +29,7 @@ function text(value: string): string {
       .replace(/Invalid value: ("\{(?:[^"\\]|\\.)*\}")/g, quotedObject)
       // Upstream shows what it compares as it holds it, with names that its API does not have; that it shows something is compared.
       .replace(/\n@@[^]*?(?=(?:, [\w.[\]]+: [A-Z]|\]?$))/g, '\n<difference>')
-      .replace(/(value: )(?:\{.*\}|\[.*\]|null)(?=: |$)/g, '$1<value>')
+      .replace(/(value: )(?:\{\}|\[\]|\{.*\}|\[.*\]|null)(?=: |$)/g, '$1<value>')
       .replace(uuid, '<uid>')
       .replace(time, '<time>')
       .replace(token, '<token>')

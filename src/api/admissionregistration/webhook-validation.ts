@@ -46,8 +46,8 @@ function checkWebhook(errors: Errors, path: string, webhook: Webhook, checks: Ch
   checkOptional(errors, `${path}.failurePolicy`, webhook.failurePolicy, failurePolicies);
   checkOptional(errors, `${path}.matchPolicy`, webhook.matchPolicy, matchPolicies);
   const allowed = checks.noSideEffects ? noSideEffects : sideEffects;
-  if (webhook.sideEffects === undefined) errors.push(required(`${path}.sideEffects`, `must specify one of ${allowed.join(', ')}`));
-  checkOptional(errors, `${path}.sideEffects`, webhook.sideEffects, allowed);
+  if (webhook.sideEffects == null) errors.push(required(`${path}.sideEffects`, `must specify one of ${allowed.join(', ')}`));
+  else checkOptional(errors, `${path}.sideEffects`, webhook.sideEffects, allowed);
   const seconds = webhook.timeoutSeconds;
   if (seconds !== undefined && (seconds > longestTimeout || seconds < 1))
     errors.push(invalidField(`${path}.timeoutSeconds`, seconds, 'the timeout value must be between 1 and 30 seconds'));

@@ -60,7 +60,8 @@ function checkSpec(errors: Errors, spec: StatefulSetSpec, old?: StatefulSetSpec,
   if (!matcher) errors.push(invalidField('spec.selector', spec.selector, ''));
   else {
     const { labels, annotations } = template.metadata ?? {};
-    if (matcher.toString() !== '' && !matcher.matches(labels ?? {}))
+    // A selector that is not there selects nothing, an empty one everything.
+    if ((!spec.selector || matcher.toString() !== '') && !matcher.matches(labels ?? {}))
       errors.push(invalidField('spec.template.metadata.labels', labels ?? null, selectsNothingOf));
     if (!skipTemplate) checkPodTemplate(errors, 'spec.template', templateOfPods(spec), old?.template);
     checkLabels(errors, 'spec.template.labels', labels);

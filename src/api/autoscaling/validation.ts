@@ -182,6 +182,12 @@ function checkScaled(errors: Errors, spec: Partial<Scaled>, old: Partial<Scaled>
   });
 }
 
+/** What tells from nothing when to begin comes from elsewhere. */
+function checkZero(errors: Errors, minReplicas: number | undefined, metrics: readonly MetricSpec[]): void {
+  if (minReplicas === 0 && !metrics.some(({ type }) => type === 'Object' || type === 'External'))
+    errors.push(forbiddenField('spec.metrics', 'must specify at least one Object or External metric to support scaling to zero replicas'));
+}
+
 export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, old?: HorizontalPodAutoscaler): Errors {
   const errors: Errors = [];
   checkScaled(errors, spec ?? {}, old?.spec);
@@ -191,8 +197,7 @@ export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, old?: Hori
   );
   const metrics = spec?.metrics ?? [];
   for (const [index, metric] of metrics.entries()) checkMetric(errors, `spec.metrics[${index}]`, metric, checks);
-  if (spec?.minReplicas === 0 && !metrics.some(({ type }) => type === 'Object' || type === 'External'))
-    errors.push(forbiddenField('spec.metrics', 'must specify at least one Object or External metric to support scaling to zero replicas'));
+  checkZero(errors, spec?.minReplicas, metrics);
   checkRules(errors, 'spec.behavior.scaleUp', spec?.behavior?.scaleUp);
   checkRules(errors, 'spec.behavior.scaleDown', spec?.behavior?.scaleDown);
   return errors;
@@ -200,7 +205,7 @@ export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, old?: Hori
 
 /** The first version's one metric is told under the path of the list that it becomes. */
 export function validateFirstAutoscaler(
-  { spec }: AutoscalingV1HorizontalPodAutoscaler,
+  { metadata, spec }: AutoscalingV1HorizontalPodAutoscaler,
   old?: AutoscalingV1HorizontalPodAutoscaler,
 ): Errors {
   const errors: Errors = [];
@@ -208,7 +213,18 @@ export function validateFirstAutoscaler(
   const percentage = spec?.targetCPUUtilizationPercentage;
   if (percentage !== undefined && percentage < 1)
     errors.push(invalidField('spec.metrics[0].resource.target.averageUtilization', percentage, 'must be greater than 0'));
+  checkZero(errors, spec?.minReplicas, otherMetrics(metadata?.annotations?.['autoscaling.alpha.kubernetes.io/metrics']));
   return errors;
+}
+
+/** What a client wrote into the annotation is his: what cannot be read is no metric. */
+function otherMetrics(annotation: string | undefined): MetricSpec[] {
+  try {
+    const metrics: unknown = JSON.parse(annotation ?? '[]');
+    return Array.isArray(metrics) ? (metrics as MetricSpec[]) : [];
+  } catch {
+    return [];
+  }
 }
 
 export function validateAutoscalerStatus({ status }: HorizontalPodAutoscaler | AutoscalingV1HorizontalPodAutoscaler): Errors {

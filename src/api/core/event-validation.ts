@@ -70,15 +70,21 @@ export function validateNewEventUpdate(event: Event, old: Event): Errors {
   const errors: Errors = [];
   checkEvent(errors, event, 'reportingController');
   if (!same(event.series, old.series)) checkSeries(errors, event);
-  for (const field of ['involvedObject', 'reason', 'message', 'source', 'firstTimestamp', 'lastTimestamp', 'count', 'type'] as const)
+  // A text that is not there is shown as the empty one.
+  const fixed = (path: string, now: unknown, before: unknown): void => {
+    if (!same(now, before)) checkImmutable(errors, path, now ?? (typeof before === 'string' ? '' : null), before ?? null);
+  };
+  for (const field of ['involvedObject', 'reason', 'message', 'source', 'count', 'type'] as const) fixed(field, event[field], old[field]);
+  for (const field of ['firstTimestamp', 'lastTimestamp'] as const)
     if (!same(event[field], old[field])) checkImmutable(errors, field, event[field], old[field]);
-  checkImmutable(errors, 'eventTime', toMicroseconds(event.eventTime), toMicroseconds(old.eventTime));
+  if (toMicroseconds(event.eventTime) !== toMicroseconds(old.eventTime))
+    checkImmutable(errors, 'eventTime', event.eventTime ?? null, old.eventTime ?? null);
   for (const [field, path] of [
     ['action', 'action'],
     ['related', 'related'],
     ['reportingComponent', 'reportingController'],
     ['reportingInstance', 'reportingInstance'],
   ] as const)
-    if (!same(event[field], old[field])) checkImmutable(errors, path, event[field], old[field]);
+    fixed(path, event[field], old[field]);
   return errors;
 }

@@ -1,4 +1,5 @@
 /** upstream: ValidateNode, ValidateNodeUpdate in pkg/apis/core/validation. */
+import { jsonSyntaxError } from '#machinery/codec';
 import { parseNetworkLoosely, validateCIDRForLegacyField, warningsForCIDR } from '#machinery/ip';
 import { isValidLabelValue, validateLabelName } from '#machinery/names';
 import { checkPositive, duplicate, forbiddenField, invalidField } from '../checks.ts';
@@ -36,7 +37,7 @@ function checkCommon(errors: Errors, node: Node): void {
       checkTaints(errors, `metadata.annotations.${taintsAnnotation}`, JSON.parse(annotation) as Taint[]);
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
-      errors.push(invalidField('metadata.annotations', taintsAnnotation, error.message));
+      errors.push(invalidField('metadata.annotations', taintsAnnotation, jsonSyntaxError(annotation) ?? error.message));
     }
   }
   // Upstream's path has metadata before the taints.

@@ -262,9 +262,8 @@ function stabilized(old: VolumeNodeAffinity, affinity: VolumeNodeAffinity | unde
     return {
       ...term,
       matchExpressions: term.matchExpressions.map((each, position) =>
-        stableLabels.has(each.key) && stableLabels.get(each.key) === wanted?.[position]?.key
-          ? { ...each, key: stableLabels.get(each.key)! }
-          : each,
+        // Upstream's table gives the empty text for what it does not know.
+        (stableLabels.get(each.key) ?? '') === wanted?.[position]?.key ? { ...each, key: wanted[position].key } : each,
       ),
     };
   });

@@ -9,13 +9,16 @@ import { validateReplicaStatus } from '../apps/replica-set-validation.ts';
 import { hostnameWarnings, warningsForPodTemplate } from './pod-warnings.ts';
 import { validateReplicationController } from './replication-controller-validation.ts';
 
+function defaultLabels(controller: ReplicationController): void {
+  const labels = controller.spec?.template?.metadata?.labels;
+  if (labels && Object.keys(controller.metadata?.labels ?? {}).length === 0) (controller.metadata ??= {}).labels = { ...labels };
+}
+
 function applyDefaults(controller: ReplicationController): void {
   const spec = (controller.spec ??= {});
   const labels = spec.template?.metadata?.labels;
-  if (labels) {
-    if (Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels };
-    if (Object.keys(controller.metadata?.labels ?? {}).length === 0) (controller.metadata ??= {}).labels = { ...labels };
-  }
+  if (labels && Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels };
+  defaultLabels(controller);
   spec.replicas ??= 1;
   defaultPodTemplate(spec.template);
 }
@@ -39,7 +42,15 @@ export const replicationControllerRules = defineKind<ReplicationController>({
       ? []
       : warningsForPodTemplate(controller.spec?.template, 'spec.template')),
   ],
-  subresources: { status: { prepareForUpdate: keepSpec, validateUpdate: validateReplicaStatus } },
+  subresources: {
+    status: {
+      prepareForUpdate(controller, old) {
+        keepSpec(controller, old);
+        defaultLabels(controller);
+      },
+      validateUpdate: validateReplicaStatus,
+    },
+  },
   columns: [
     integer('Desired', (controller) => controller.spec?.replicas ?? 0),
     integer('Current', (controller) => controller.status?.replicas ?? 0),

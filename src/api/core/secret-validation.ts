@@ -1,4 +1,5 @@
 /** upstream: ValidateSecret, ValidateSecretUpdate in pkg/apis/core/validation. */
+import { jsonSyntaxError } from '#machinery/codec';
 import { isConfigMapKey } from '#machinery/names';
 import { checkImmutable, forbiddenField, invalidField, invalidFor, required, tooLong } from '../checks.ts';
 import type { Errors } from '../checks.ts';
@@ -14,8 +15,9 @@ function checkJson(errors: Errors, data: Record<string, string>, key: string): v
     errors.push(required(path));
     return;
   }
+  const text = Buffer.from(data[key], 'base64').toString();
   try {
-    const value: unknown = JSON.parse(Buffer.from(data[key], 'base64').toString());
+    const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || Array.isArray(value)) {
       const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
       errors.push(
@@ -24,7 +26,7 @@ function checkJson(errors: Errors, data: Record<string, string>, key: string): v
     }
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    errors.push(invalidField(path, '<secret contents redacted>', error.message));
+    errors.push(invalidField(path, '<secret contents redacted>', jsonSyntaxError(text) ?? error.message));
   }
 }
 

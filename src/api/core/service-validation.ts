@@ -164,7 +164,7 @@ function checkClusterIPs(errors: Errors, service: Service, old?: Service): void 
   if (isHeadless(service)) return;
   for (const [index, ip] of clusterIPs.entries()) {
     const family = ipFamilies[index];
-    if (family !== undefined && (family === 'IPv4') === isIPv6(ip) && (family === 'IPv4' || family === 'IPv6'))
+    if ((family === 'IPv4' && isIPv6(ip)) || (family === 'IPv6' && !isIPv6(ip)))
       errors.push(invalidField(`${path}[${index}]`, ip, `expected an ${family} value as indicated by \`ipFamilies[${index}]\``));
   }
 }

@@ -58,6 +58,11 @@ function dropTypeDependentFields(service: Service, old: Service): void {
     delete spec.externalTrafficPolicy;
 }
 
+/** A name elsewhere has no traffic of its own. upstream: defaultOnReadInternalTrafficPolicy. */
+function dropInternalPolicy({ spec }: Service): void {
+  if (spec?.type === 'ExternalName') delete spec.internalTrafficPolicy;
+}
+
 function externalIP(service: Service): string {
   const { type, externalIPs = [], externalName } = service.spec ?? {};
   if (type === 'ClusterIP' || type === 'NodePort') return externalIPs.join(',') || '<none>';
@@ -77,10 +82,12 @@ export const serviceRules = defineKind<Service>({
   applyDefaults,
   prepareForCreate: (service) => {
     service.status = { loadBalancer: {} };
+    dropInternalPolicy(service);
   },
   prepareForUpdate: (service, old) => {
     keepStatus(service, old);
     dropTypeDependentFields(service, old);
+    dropInternalPolicy(service);
     if (!isLoadBalancer(service) && service.status?.loadBalancer?.ingress) service.status = { ...service.status, loadBalancer: {} };
   },
   validateName: nameIsDNS1035Label,

@@ -12,6 +12,7 @@ import {
   invalidField,
   invalidFor,
   required,
+  unsupported,
   tooMany,
 } from '../checks.ts';
 import type { Errors } from '../checks.ts';
@@ -82,6 +83,8 @@ function checkEndpoint(errors: Errors, path: string, endpoint: Partial<Endpoint>
   if (hints) checkHints(errors, `${path}.hints`, hints);
 }
 
+const protocols = ['SCTP', 'TCP', 'UDP'];
+
 function checkPorts(errors: Errors, ports: readonly EndpointPort[]): void {
   if (ports.length > mostPorts) {
     errors.push(tooMany('ports', ports.length, mostPorts));
@@ -93,7 +96,8 @@ function checkPorts(errors: Errors, ports: readonly EndpointPort[]): void {
     if (name) checkLabel(errors, `${path}.name`, name);
     if (names.has(name)) errors.push(duplicate(`${path}.name`, name));
     names.add(name);
-    checkOneOf(errors, `${path}.protocol`, protocol, ['SCTP', 'TCP', 'UDP']);
+    if (protocol === undefined) errors.push(required(`${path}.protocol`));
+    else if (!protocols.includes(protocol)) errors.push(unsupported(`${path}.protocol`, protocol, protocols));
     if (appProtocol !== undefined) checkQualifiedName(errors, `${path}.appProtocol`, appProtocol);
   }
 }

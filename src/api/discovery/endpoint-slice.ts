@@ -18,19 +18,26 @@ function dropDeprecatedTopology(slice: EndpointSlice, old?: EndpointSlice): void
   for (const endpoint of slice.endpoints ?? []) delete endpoint.deprecatedTopology;
 }
 
+/** Whether it says something else than the stored one. */
+const says = (slice: EndpointSlice, old: EndpointSlice): boolean =>
+  slice.addressType !== old.addressType ||
+  !equal(slice.endpoints ?? [], old.endpoints ?? []) ||
+  !equal(slice.ports ?? [], old.ports ?? []) ||
+  !equal(slice.metadata?.labels ?? {}, old.metadata?.labels ?? {});
+
 export const endpointSliceRules = defineKind<EndpointSlice>({
   kind: EndpointSlice,
   applyDefaults,
   prepareForCreate: (slice) => dropDeprecatedTopology(slice),
-  prepareForUpdate: dropDeprecatedTopology,
+  prepareForUpdate(slice, old) {
+    if (says(slice, old)) slice.metadata!.generation = (old.metadata?.generation ?? 0) + 1;
+    dropDeprecatedTopology(slice, old);
+  },
   validate: (slice) => validateEndpointSlice(slice),
   validateUpdate: validateEndpointSliceUpdate,
   warnings: warningsForEndpointSlice,
-  generation: (slice, old) =>
-    slice.addressType !== old.addressType ||
-    !equal(slice.endpoints ?? [], old.endpoints ?? []) ||
-    !equal(slice.ports ?? [], old.ports ?? []) ||
-    !equal(slice.metadata?.labels ?? {}, old.metadata?.labels ?? {}),
+  // Counted before the topology is dropped, as upstream does.
+  generation: () => false,
   columns: [
     text('AddressType', (slice) => slice.addressType),
     text('Ports', (slice) => listWithMore((slice.ports ?? []).map((port) => (port.port == null ? (port.name ?? '*') : String(port.port))))),

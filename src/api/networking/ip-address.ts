@@ -31,6 +31,7 @@ const detail = (message: string): string => message.slice(message.indexOf(': mus
 export const ipAddressRules = defineKind<IPAddress>({
   kind: IPAddress,
   // The name is the address.
+  generatesNames: false,
   validateName: (name) => validateIP('', name).map(({ message }) => detail(message)),
   validate: validateIPAddress,
   validateUpdate: (address, old) => {

@@ -129,7 +129,13 @@ const listed: readonly KindRules<any>[] = [
 
 const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
 /** Groups whose metadata upstream checks without the rule for finalizers' names. */
-const laxGroups = new Set(['apiextensions.k8s.io', 'apiregistration.k8s.io']);
+const laxGroups = new Set([
+  'admissionregistration.k8s.io',
+  'apiextensions.k8s.io',
+  'apiregistration.k8s.io',
+  'coordination.k8s.io',
+  'node.k8s.io',
+]);
 
 /** upstream: validateKubeFinalizerName in pkg/apis/core/validation. */
 function checkFinalizers(object: KubeObject): FieldError[] {
@@ -153,7 +159,7 @@ function complete(rules: KindRules): KindRules {
       (object as { spec?: object }).spec ??= {};
       applyDefaults?.(object);
     };
-  if (laxGroups.has(rules.kind.group)) return completed;
+  if (laxGroups.has(rules.kind.group) || rules.checksMetadata === false) return completed;
   completed.validate = (object) => [...checkFinalizers(object), ...(validate?.(object) ?? [])];
   completed.validateUpdate = (object, old) => [...checkFinalizers(object), ...(validateUpdate?.(object, old) ?? [])];
   return completed;

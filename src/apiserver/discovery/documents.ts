@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { groups as builtInGroups, resourceFact, resources as builtInResources } from '#api/facts';
 import type { ResourceFact } from '#api/facts';
+import type { KubeObject } from '#machinery/meta';
 import type { ResourceTable } from '../registry/table.ts';
 
 export interface VersionEntry {
@@ -69,10 +70,9 @@ export function compareVersions(a: string, b: string): number {
 
 const groupVersion = (group: string, version: string): string => (group ? `${group}/${version}` : version);
 
-export const apiVersions = (address: string): object => ({
+export const apiVersions = (address: string): KubeObject => ({
   kind: 'APIVersions',
-  versions: ['v1'],
-  serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: address }],
+  ...{ versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: address }] },
 });
 
 export function apiGroup({ name, versions }: DiscoveryGroup): object {
@@ -80,13 +80,26 @@ export function apiGroup({ name, versions }: DiscoveryGroup): object {
   return { name, versions: listed, preferredVersion: listed[0] };
 }
 
-export const apiGroupList = (groups: readonly DiscoveryGroup[]): object => ({
+export const apiGroupList = (groups: readonly DiscoveryGroup[]): KubeObject & { groups: object[] } => ({
   kind: 'APIGroupList',
   apiVersion: 'v1',
   groups: groups.filter(({ name }) => name !== '').map(apiGroup),
 });
 
-export function apiResourceList(group: string, { version, resources }: VersionEntry): object {
+/** Kinds whose storage version upstream keeps behind the version they are served in. */
+const storedBehind: Record<string, string> = {
+  'apiextensions.k8s.io/CustomResourceDefinition': 'v1beta1',
+  'storage.k8s.io/VolumeAttributesClass': 'v1beta1',
+};
+
+/** By which a client sees that the version changed in which a resource is stored. upstream: endpoints/discovery/storageversionhash.go. */
+function storageVersionHash(fact: ResourceFact, table: ResourceTable): string {
+  const { group, version, kind } = table.find(fact.group, fact.version, fact.resource)?.served.storageKind ?? fact;
+  const stored = storedBehind[`${group}/${kind}`] ?? version;
+  return createHash('sha256').update(`${group}/${stored}/${kind}`).digest().subarray(0, 8).toString('base64');
+}
+
+export function apiResourceList(group: string, { version, resources }: VersionEntry, table: ResourceTable): KubeObject {
   const listed: { name: string }[] = [];
   for (const fact of resources) {
     listed.push({
@@ -97,7 +110,7 @@ export function apiResourceList(group: string, { version, resources }: VersionEn
       verbs: fact.verbs,
       ...(fact.shortNames && { shortNames: fact.shortNames }),
       ...(fact.categories && { categories: fact.categories }),
-      ...(fact.verbs.includes('watch') && { storageVersionHash: storageVersionHash(fact) }),
+      ...(fact.verbs.includes('watch') && { storageVersionHash: storageVersionHash(fact, table) }),
     } as { name: string });
     for (const sub of fact.subresources)
       listed.push({
@@ -112,11 +125,14 @@ export function apiResourceList(group: string, { version, resources }: VersionEn
   }
   // Custom resources are listed in the order of their definitions. upstream: customresource_discovery_controller.go.
   if (resources.some(({ type }) => type !== '')) listed.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: groupVersion(group, version), resources: listed };
+  // Upstream's core group says nothing of its document's own version.
+  return {
+    kind: 'APIResourceList',
+    ...(group && { apiVersion: 'v1' }),
+    groupVersion: groupVersion(group, version),
+    resources: listed,
+  } as KubeObject;
 }
-
-const storageVersionHash = ({ group, version, kind }: ResourceFact): string =>
-  createHash('sha256').update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString('base64');
 
 export function aggregated(groups: readonly DiscoveryGroup[], apiVersion: string): object {
   return {

@@ -1,6 +1,9 @@
 /** Serves the discovery documents; each is encoded once per state of the resource table. */
 import { createHash } from 'node:crypto';
+import type { KubeObject } from '#machinery/meta';
+import { encodeObject } from '../http/encode.ts';
 import { endCompressed } from '../http/handle.ts';
+import { negotiate, wantsPretty } from '../http/negotiation.ts';
 import { answerNothingThere } from '../http/not-found.ts';
 import { notFoundPath } from '../http/request-info.ts';
 import type { PathRequest, PathTable } from '../http/paths.ts';
@@ -56,8 +59,13 @@ export function serveDiscovery(paths: PathTable, table: ResourceTable, address: 
     }
     return made;
   };
-  const answer = ({ exchange, headers }: PathRequest, { bytes }: Document): Promise<void> =>
-    endCompressed(exchange, 200, { ...headers, 'content-type': 'application/json' }, bytes);
+  const answer = async ({ exchange, query, headers }: PathRequest, name: string, make: () => KubeObject): Promise<void> => {
+    const accepted = negotiate(exchange.headers['accept'] as string | undefined, false, true);
+    const pretty = wantsPretty(query, String(exchange.headers['user-agent'] ?? ''));
+    const kept = accepted.format === 'json' && !pretty;
+    const bytes = kept ? document(name, make).bytes : await encodeObject(make(), { ...accepted, pretty });
+    await endCompressed(exchange, 200, { ...headers, 'content-type': accepted.mediaType }, bytes);
+  };
   const aggregate = (
     request: PathRequest,
     version: string,
@@ -80,18 +88,12 @@ export function serveDiscovery(paths: PathTable, table: ResourceTable, address: 
   paths.add('/api', (request) => {
     const version = wantsAggregated(request.exchange.headers['accept'] as string | undefined);
     if (version) return aggregate(request, version, '/api', ({ name }) => name === '');
-    return answer(
-      request,
-      document('/api', () => apiVersions(address())),
-    );
+    return answer(request, '/api', () => apiVersions(address()));
   });
   paths.add('/apis', (request) => {
     const version = wantsAggregated(request.exchange.headers['accept'] as string | undefined);
     if (version) return aggregate(request, version, '/apis', ({ name }) => name !== '');
-    return answer(
-      request,
-      document('/apis', () => apiGroupList(current())),
-    );
+    return answer(request, '/apis', () => apiGroupList(current()));
   });
   paths.add('/api/*', (request) => {
     const version = request.path.split('/')[2];
@@ -99,27 +101,17 @@ export function serveDiscovery(paths: PathTable, table: ResourceTable, address: 
       .find(({ name }) => name === '')
       ?.versions.find((other) => other.version === version);
     if (!entry || request.path.split('/').length > 3) throw notFoundPath();
-    return answer(
-      request,
-      document(`/api/${version}`, () => apiResourceList('', entry)),
-    );
+    return answer(request, `/api/${version}`, () => apiResourceList('', entry, table));
   });
   paths.add('/apis/*', (request) => {
     const [, , name = '', version, ...rest] = request.path.replace(/\/$/, '').split('/');
     const group = current().find((other) => other.name === name && name !== '');
     if (!group) return answerNothingThere(request);
     if (rest.length > 0) throw notFoundPath();
-    if (version === undefined)
-      return answer(
-        request,
-        document(`/apis/${name}`, () => ({ kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(group) })),
-      );
+    if (version === undefined) return answer(request, `/apis/${name}`, () => ({ kind: 'APIGroup', apiVersion: 'v1', ...apiGroup(group) }));
     const entry = group.versions.find((other) => other.version === version);
     if (!entry) throw notFoundPath();
-    return answer(
-      request,
-      document(`/apis/${name}/${version}`, () => apiResourceList(name, entry)),
-    );
+    return answer(request, `/apis/${name}/${version}`, () => apiResourceList(name, entry, table));
   });
   return {
     addSource(source) {

@@ -12,7 +12,7 @@ import { checkListTypes } from './list-types.ts';
 import { additionalOf, isObject, itemsOf } from './schema.ts';
 import type { Schema } from './schema.ts';
 import { prune } from './structure.ts';
-import { validateSchema } from './validation.ts';
+import { patternProblem, validateSchema } from './validation.ts';
 
 type Cel = typeof import('#machinery/cel');
 
@@ -58,6 +58,8 @@ async function checkExpressions(schema: Schema, path: string): Promise<FieldErro
   const costs: Costs = { total: 0, expensive: [] };
   let cel: Cel | undefined;
   const walk = async (at: Schema, here: string, place: Place): Promise<void> => {
+    const wrong = at.pattern && patternProblem(at.pattern);
+    if (wrong) errors.push(invalidField(`${here}.pattern`, at.pattern, `must be a valid regular expression, but isn't: ${wrong}`));
     if (at['x-kubernetes-validations']?.length) checkRules(errors, costs, (cel ??= await import('#machinery/cel')), at, here, place);
     const cardinality = place.cardinality * multiplier(at);
     const below = { cardinality, ...(place.unmatched && { unmatched: place.unmatched }) };

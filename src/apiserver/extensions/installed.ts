@@ -144,7 +144,7 @@ export async function prepare(
     const storages = served.map((resource) => {
       const alone = storedVersions.size === 1 && resource.kind.version === stored.name;
       const converter = alone ? undefined : converterOf(convert, resource.kind.apiVersion, storageKind.apiVersion, reshape);
-      return resources.add(resource, converter, { answersDeleted: false, garbageCollection: 'delete', deferred: false });
+      return resources.add(resource, converter, { answersDeleted: false, garbageCollection: 'delete', uncached: false, deferred: false });
     });
     const prefix = prefixOf(definition);
     return {

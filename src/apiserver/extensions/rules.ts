@@ -3,6 +3,7 @@ import type { CustomResourceDefinition, CustomResourceDefinitionVersion, Kind, K
 import { draft, equal } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
 import { isQualifiedName } from '#machinery/names';
+import { invalidField } from '#machinery/status';
 import type { FieldError } from '#machinery/status';
 import { columnsFor } from './columns.ts';
 import { checkEmbedded } from './embedded.ts';
@@ -64,6 +65,7 @@ export function rulesOf(
     validate: (object) =>
       withExpressions(
         [
+          ...checkKind(object, kind),
           ...validateSchema(object, schema),
           ...checkScaleSpec(object, scale),
           ...checkScaleStatus(object, scale),
@@ -75,6 +77,7 @@ export function rulesOf(
     validateUpdate: (object, old) =>
       withExpressions(
         [
+          ...checkKind(object, kind),
           ...validateSchema(object, schema, '', { value: old }),
           ...checkScaleSpec(object, scale),
           ...checkScaleStatus(object, scale),
@@ -116,6 +119,9 @@ export function rulesOf(
     }),
   };
 }
+
+const checkKind = (object: KubeObject, { kind }: Kind): FieldError[] =>
+  object.kind === kind ? [] : [invalidField('kind', object.kind ?? '', `must be ${kind}`)];
 
 function selectableFieldsOf(version: CustomResourceDefinitionVersion): Record<string, (object: KubeObject) => string> {
   return Object.fromEntries(

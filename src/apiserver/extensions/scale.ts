@@ -35,7 +35,21 @@ export function checkScaleStatus(object: unknown, scale: CustomResourceSubresour
   return errors;
 }
 
+/** A field on the way whose parent is no object. upstream: apimachinery's NestedFieldNoCopy. */
+function obstacle(object: unknown, path: string): string | undefined {
+  let value = object;
+  for (const field of withoutDot(path).split('.')) {
+    if (value === undefined || value === null) return undefined;
+    if (!isObject(value))
+      return `${path} accessor error: ${typeof value === 'string' ? value : JSON.stringify(value)} is of the type ${typeof value}, expected map[string]interface{}`;
+    value = value[field];
+  }
+  return undefined;
+}
+
 function checkCount(object: unknown, path: string): FieldError[] {
+  const blocked = obstacle(object, path);
+  if (blocked) return [invalidField(path, 0, blocked)];
   const count = at(object, path);
   if (count === undefined) return [];
   if (typeof count !== 'number' || !Number.isInteger(count))

@@ -135,7 +135,7 @@ function checkCombinations(value: unknown, schema: Schema, path: string, before:
 
 const patterns = new Map<string, RE2JS | Error>();
 
-function matches(pattern: string, text: string): boolean | Error {
+function compiledPattern(pattern: string): RE2JS | Error {
   let compiled = patterns.get(pattern);
   if (!compiled) {
     try {
@@ -145,6 +145,17 @@ function matches(pattern: string, text: string): boolean | Error {
     }
     patterns.set(pattern, compiled);
   }
+  return compiled;
+}
+
+/** Why a text is no regular expression; undefined where it is one. */
+export function patternProblem(pattern: string): string | undefined {
+  const compiled = compiledPattern(pattern);
+  return compiled instanceof Error ? compiled.message : undefined;
+}
+
+function matches(pattern: string, text: string): boolean | Error {
+  const compiled = compiledPattern(pattern);
   return compiled instanceof Error ? compiled : compiled.matcher(text).find();
 }
 

@@ -103,9 +103,30 @@ export async function decodeObject(body: RequestBody | undefined, served: Served
 
 /** The same from a value, for patches: their result is decoded as a body would be. */
 export function decodeValue(decoded: Decoded, served: ServedResource, context: RequestContext, bytes?: Uint8Array): KubeObject {
-  const object = ofKind(decoded, served.kind, served.conform ?? conformTo(served.fact.type), context, bytes);
-  served.rules.applyDefaults?.(object);
+  const shape = served.conform ?? conformTo(served.fact.type);
+  const object = served.conform
+    ? ofCustomKind(decoded, served.kind, shape, context, bytes)
+    : ofKind(decoded, served.kind, shape, context, bytes);
+  // A custom resource of another kind is left as it came: its rules refuse it.
+  if (object.kind === served.kind.kind) served.rules.applyDefaults?.(object);
   return object;
+}
+
+/**
+ * Custom resources are read whatever they say they are: their rules refuse another kind, and nothing is known of another version.
+ * upstream: apiextensions-apiserver/pkg/apiserver/customresource_handler.go schemaCoercingDecoder.
+ */
+function ofCustomKind(decoded: Decoded, kind: Kind, shape: Conform, context: RequestContext, bytes?: Uint8Array): KubeObject {
+  const { value } = decoded;
+  const { apiVersion, kind: name } = (value ?? {}) as { apiVersion?: unknown; kind?: unknown };
+  const told = (given: unknown): given is string => typeof given === 'string' && given !== '';
+  if (told(apiVersion) && apiVersion !== kind.apiVersion && told(name)) {
+    const unknown = Object.keys(value as object).filter((field) => !['apiVersion', 'kind', 'metadata'].includes(field));
+    for (const field of fieldValidationOf(context) === 'Warn' ? unknown : []) context.warn(`unknown field ${JSON.stringify(field)}`);
+    throw badRequest(`the API version in the data (${apiVersion}) does not match the expected API version (${kind.apiVersion})`);
+  }
+  if (!told(name) || name === kind.kind) return ofKind(decoded, kind, shape, context, bytes);
+  return { ...ofKind({ ...decoded, value: { ...(value as object), kind: kind.kind } }, kind, shape, context, bytes), kind: name };
 }
 
 /** Reads an object of a given kind (a subresource's body) without defaults. */

@@ -45,9 +45,9 @@ const atOnce = 16;
 export async function deleteCollection(request: ApiRequest, storage: GenericStorage): Promise<Answer> {
   const { options, context } = await deleteOptionsOf(request.context, request.body);
   const { query, info } = context;
-  warn(context, storage, options);
   const listing = listOptionsOf(query, false);
   const selection = selectionOf(storage.served, listing.labelSelector, listing.fieldSelector);
+  warn(context, storage, options);
   const result = await list(storage, info.namespace, { ...listing, selection });
   const items = [...result.items];
   let next = 0;

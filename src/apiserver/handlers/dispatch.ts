@@ -40,21 +40,24 @@ const unknownPath = (request: ApiRequest): StatusError => {
 };
 
 /** The text of upstream's mux for methods that a path does not have. */
-const unsupported = (): StatusError =>
+export const unsupported = (): StatusError =>
   failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
 
 /** Objects are made at their collection, and changed at their own path. */
 const misplaced = ({ verb, name }: { verb: string; name: string }): boolean =>
   name === '' ? verb === 'update' || verb === 'patch' : verb === 'create';
 
+/** What can be asked of all namespaces at once. */
+const collective = new Set(['list', 'watch', 'create', 'deletecollection']);
+
 export async function dispatch(handlers: Handlers, request: ApiRequest): Promise<Answer> {
   const { info } = request.context;
   const entry = handlers.table.find(info.group, info.version, info.resource);
-  if (entry?.served.deprecation) request.context.warn(entry.served.deprecation);
   const fact = entry?.served.fact ?? resourceFact(info.group, info.version, info.resource);
   if (!fact) throw unknownPath(request);
   // A namespace is a part of the route, or it is not.
   if (info.namespace && !fact.namespaced && info.resource !== 'namespaces') throw unknownPath(request);
+  if (fact.namespaced && !info.namespace && !collective.has(info.verb)) throw unknownPath(request);
   if (!info.subresource) {
     const endpoint = handlers.table.endpoint(info.group, info.version, info.resource, '');
     if (endpoint) return atEndpoint(handlers, request, fact, '');
@@ -79,6 +82,7 @@ function onResource(handlers: Handlers, request: ApiRequest, entry: TableEntry):
   const { storage, served } = entry;
   const { verb } = request.context.info;
   if (!served.fact.verbs.includes(verb) || misplaced(request.context.info)) throw unsupported();
+  if (served.deprecation) request.context.warn(served.deprecation);
   switch (verb) {
     case 'get':
       return get(request, storage);

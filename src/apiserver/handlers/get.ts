@@ -1,5 +1,5 @@
 /** GET: one object, a list, a watch. upstream: apiserver/pkg/endpoints/handlers/{get,watch}.go. */
-import { list, parseRevisionRaw } from '../registry/generic/listing.ts';
+import { list, parseRevision, parseRevisionRaw } from '../registry/generic/listing.ts';
 import { selectionOf } from '../registry/generic/selection.ts';
 import type { GenericStorage } from '../registry/generic/storage.ts';
 import { watch } from '../registry/generic/watching.ts';
@@ -8,7 +8,8 @@ import { listOptionsOf } from './options.ts';
 
 export async function get({ context }: ApiRequest, storage: GenericStorage): Promise<Answer> {
   const { namespace, name } = context.info;
-  const wanted = parseRevisionRaw(context.query.get('resourceVersion') ?? '');
+  const parse = storage.parts.traits.uncached ? parseRevision : parseRevisionRaw;
+  const wanted = parse(context.query.get('resourceVersion') ?? '');
   if (wanted > 0) await storage.cache.waitFor(wanted);
   const cached = await storage.get(context, namespace, name);
   return { type: 'object', code: 200, object: cached.object, cached, served: storage.served };

@@ -20,12 +20,12 @@ export interface EncodeContext {
 export async function encodeAnswer(answer: ObjectAnswer | ListAnswer, accepted: Accepted, context: EncodeContext): Promise<Uint8Array> {
   if (answer.type === 'object') {
     const object =
-      accepted.as && answer.served ? await shapedObject(answer.object as KubeObject, answer.served, accepted.as.kind, context) : undefined;
+      accepted.as && answer.served ? await shapedObject(answer.object as KubeObject, answer.served, accepted.as, context) : undefined;
     if (!object && accepted.format === 'json' && !accepted.pretty && answer.cached) return answer.cached.line();
     if (!object && accepted.format === 'protobuf' && answer.cached) return protobufOf(answer.cached);
     return encodeObject(object ?? answer.object, accepted);
   }
-  if (accepted.as) return encodeObject(await shapedList(answer, accepted.as.kind, context), accepted);
+  if (accepted.as) return encodeObject(await shapedList(answer, accepted.as, context), accepted);
   if (accepted.format === 'protobuf') return protobufList(answer);
   return encodeObject(plainList(answer), accepted);
 }

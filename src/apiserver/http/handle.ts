@@ -17,7 +17,7 @@ import type { Admittance, Ticket } from '../filters/admittance.ts';
 import type { RequestMetrics } from '../filters/metrics.ts';
 import type { Answer, RequestBody } from '../handlers/contract.ts';
 import { connect } from '../handlers/connect.ts';
-import { NothingThere, dispatch } from '../handlers/dispatch.ts';
+import { NothingThere, dispatch, unsupported } from '../handlers/dispatch.ts';
 import type { Handlers } from '../handlers/dispatch.ts';
 import { fieldManagerOf } from '../handlers/field-manager.ts';
 import type { Exchange, Upgrade } from '../proxy/contract.ts';
@@ -152,6 +152,7 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     )
       return;
     if (upgrade) throw badRequest('Upgrade request is not supported here');
+    if (exchange.method === 'HEAD') throw unsupported();
     const builtIn = resourceFact(info.group, info.version, info.resource) !== undefined;
     const accepted = negotiate(exchange.headers['accept'] as string | undefined, hasShapes(server.handlers, info), builtIn);
     const form: Accepted = wantsPretty(query, userAgentOf(exchange)) ? { ...accepted, pretty: true } : accepted;

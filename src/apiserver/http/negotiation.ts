@@ -3,12 +3,18 @@ import { failure, notAcceptable } from '#machinery/status';
 
 export type Format = 'json' | 'yaml' | 'protobuf';
 
+/** Of the group meta.k8s.io: Table, PartialObjectMetadata and its list. */
+export interface Shape {
+  kind: string;
+  version: string;
+}
+
 export interface Accepted {
   format: Format;
   /** As Content-Type. */
   mediaType: string;
   /** Another shape than the kind's own, where the client asked for one and the resource has it. */
-  as?: { kind: string; group: string; version: string };
+  as?: Shape;
   pretty: boolean;
 }
 
@@ -20,6 +26,7 @@ export const outputFormats: Record<string, Format> = {
 };
 
 const shapes = new Set(['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList']);
+const shapeVersions = new Set(['v1', 'v1beta1']);
 
 interface Clause {
   type: string;
@@ -69,11 +76,12 @@ function acceptable(header: string): readonly Accepted[] {
             : [];
     for (const mediaType of types) {
       const kind = parameters.get('as');
+      const version = parameters.get('v') ?? 'v1';
       const pretty = parameters.get('pretty') === '1';
       const accepted: Accepted = { format: outputFormats[mediaType]!, mediaType, pretty };
       if (kind === undefined) made.push(accepted);
-      else if (shapes.has(kind) && (parameters.get('v') ?? 'v1') === 'v1' && (parameters.get('g') ?? 'meta.k8s.io') === 'meta.k8s.io')
-        made.push({ ...accepted, as: { kind, group: 'meta.k8s.io', version: 'v1' } });
+      else if (shapes.has(kind) && shapeVersions.has(version) && (parameters.get('g') ?? 'meta.k8s.io') === 'meta.k8s.io')
+        made.push({ ...accepted, as: { kind, version } });
     }
   }
   result = made;
@@ -85,12 +93,13 @@ export const acceptedTypes = (): string => Object.keys(outputFormats).join(', ')
 
 /**
  * Throws NotAcceptable. `shaped`: whether what is asked for can be had as a Table or as PartialObjectMetadata; `binary`: as protobuf,
- * which custom resources, tables and metadata alone have no form for (clients that ask for it name JSON as well).
+ * which custom resources have no form for, and Tables neither (clients that ask for it name JSON as well).
  */
 export function negotiate(header: string | undefined, shaped: boolean, binary: boolean): Accepted {
   if (!header) return json;
   for (const accepted of acceptable(header))
-    if ((!accepted.as || shaped) && (accepted.format !== 'protobuf' || (binary && !accepted.as))) return accepted;
+    if ((!accepted.as || shaped) && (accepted.format !== 'protobuf' || (accepted.as ? accepted.as.kind !== 'Table' : binary)))
+      return accepted;
   // What the router takes for a form of its own is refused by the router.
   if (!clauses(header).some(({ type }) => type === '*/*' || type === 'application/*' || Object.hasOwn(outputFormats, type)))
     throw failure(406, 'NotAcceptable', `406: Not Acceptable\n\nAvailable representations: ${acceptedTypes()}`, {});

@@ -72,6 +72,10 @@ test('negotiate() takes the best form that the server has', () => {
     ['application/json;q=0.5,application/yaml', true, 'yaml'],
     [table, true, 'json Table'],
     [table, false, 'json'],
+    ['application/json;as=Table;v=v1beta1;g=meta.k8s.io', true, 'json Table'],
+    ['application/json;as=Table;v=v2;g=meta.k8s.io,application/json', true, 'json'],
+    ['application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io', true, 'protobuf PartialObjectMetadata'],
+    ['application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,application/json', true, 'json'],
     ['application/xml, application/*;q=0.1', true, 'json'],
   ];
   for (const [header, shaped, wanted] of cases) {

@@ -5,23 +5,28 @@ import type { CachedObject, ServedResource } from '../contract.ts';
 import type { Answer } from '../handlers/contract.ts';
 import type { EncodeContext } from './encode.ts';
 import { acceptedTypes } from './negotiation.ts';
+import type { Shape } from './negotiation.ts';
 
-export const partial = (object: KubeObject): KubeObject => ({
+export const partial = (object: KubeObject, version: string): KubeObject => ({
   kind: 'PartialObjectMetadata',
-  apiVersion: 'meta.k8s.io/v1',
+  apiVersion: `meta.k8s.io/${version}`,
   ...(object.metadata && { metadata: object.metadata }),
 });
 
-export async function shapedObject(object: KubeObject, served: ServedResource, shape: string, context: EncodeContext): Promise<KubeObject> {
-  if (shape === 'PartialObjectMetadata') return partial(object);
-  if (shape !== 'Table') throw notAcceptable(`only the following media types are accepted: ${acceptedTypes()}`);
+export async function shapedObject(object: KubeObject, served: ServedResource, shape: Shape, context: EncodeContext): Promise<KubeObject> {
+  if (shape.kind === 'PartialObjectMetadata') return partial(object, shape.version);
+  if (shape.kind !== 'Table') throw notAcceptable(`only the following media types are accepted: ${acceptedTypes()}`);
   const { tableOf } = await import('../table/table.ts');
-  return tableOf(served, [object], { ...context, metadata: { resourceVersion: object.metadata?.resourceVersion ?? '' } });
+  return tableOf(served, [object], {
+    ...context,
+    version: shape.version,
+    metadata: { resourceVersion: object.metadata?.resourceVersion ?? '' },
+  });
 }
 
 export async function shapedList(
   { served, result }: Answer & { type: 'list' },
-  shape: string,
+  { kind, version }: Shape,
   context: EncodeContext,
 ): Promise<KubeObject> {
   const metadata = {
@@ -29,18 +34,18 @@ export async function shapedList(
     ...(result.continue && { continue: result.continue }),
     ...(result.remaining !== undefined && { remainingItemCount: result.remaining }),
   };
-  if (shape === 'PartialObjectMetadataList' || shape === 'PartialObjectMetadata')
+  if (kind === 'PartialObjectMetadataList' || kind === 'PartialObjectMetadata')
     return {
       kind: 'PartialObjectMetadataList',
-      apiVersion: 'meta.k8s.io/v1',
+      apiVersion: `meta.k8s.io/${version}`,
       metadata,
       // A list of nothing is null here, as upstream writes it.
-      items: result.items.length > 0 ? result.items.map(({ object }) => partial(object)) : null,
+      items: result.items.length > 0 ? result.items.map(({ object }) => partial(object, version)) : null,
     } as unknown as KubeObject;
   const { tableOf } = await import('../table/table.ts');
   return tableOf(
     served,
     result.items.map(({ object }: CachedObject) => object),
-    { ...context, metadata },
+    { ...context, version, metadata },
   );
 }

@@ -97,18 +97,36 @@ function shapedWriter(mediaType: string, shape: (object: KubeObject, item: Watch
   };
 }
 
+/** Metadata alone as protobuf: what informers of metadata ask for. */
+const partialProtobufWriter = (version: string): WatchWriter => ({
+  mediaType: protobufWriter.mediaType,
+  encode: (items) =>
+    Buffer.concat(
+      items.map((item) =>
+        encodeWatchEvent(
+          item.type,
+          encodeProtobuf(
+            item.type === 'ERROR' ? item.status : partial(item.type === 'BOOKMARK' ? item.object : item.cached.object, version),
+          ),
+        ),
+      ),
+    ),
+});
+
 export async function watchWriter(
   answer: Answer & { type: 'watch' },
   accepted: Accepted,
   context: { now(): number; includeObject: string },
 ): Promise<WatchWriter> {
-  if (accepted.as?.kind === 'Table') {
+  const { as } = accepted;
+  if (as?.kind === 'Table') {
     const { tableOf } = await import('../table/table.ts');
     let first = true;
     return shapedWriter('application/json', (object) => {
       const table = tableOf(answer.served, [object], {
         now: context.now(),
         includeObject: context.includeObject,
+        version: as.version,
         metadata: { resourceVersion: object.metadata?.resourceVersion ?? '' },
         noHeaders: !first,
       });
@@ -116,7 +134,8 @@ export async function watchWriter(
       return table;
     });
   }
-  if (accepted.as) return shapedWriter('application/json', partial);
+  if (as && accepted.format === 'protobuf') return partialProtobufWriter(as.version);
+  if (as) return shapedWriter('application/json', (object) => partial(object, as.version));
   return accepted.format === 'protobuf' ? protobufWriter : jsonWriter;
 }
 

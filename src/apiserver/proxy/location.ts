@@ -2,7 +2,7 @@
 import { EndpointSlice, Node, Pod, Service } from '#api';
 import type { Client } from '#client';
 import type { Random } from '#machinery/clock';
-import { badRequest, failure, serviceUnavailable } from '#machinery/status';
+import { badRequest, failure, isNotFound, notFound, serviceUnavailable } from '#machinery/status';
 
 export interface Location {
   scheme: 'http' | 'https';
@@ -64,6 +64,8 @@ export async function serviceLocation(
     wanted = found.name ?? '';
   }
   const slices = await client.list(EndpointSlice, { namespace, labelSelector: `kubernetes.io/service-name=${name}` });
+  // Upstream looks for its Endpoints, and says so in the name of what the request is about.
+  if (slices.items.length === 0) throw notFound({ group: '', resource: 'services' }, name);
   const candidates = slices.items.flatMap((slice) =>
     (slice.ports ?? [])
       .filter((candidate) => (candidate.name ?? '') === wanted && candidate.port !== undefined)
@@ -97,6 +99,15 @@ export function chooseContainer(pod: Pod, asked: string): string {
 }
 
 /** The pod with a node, as streams need it. */
+/** Where the kubelet of a pod is; a node that is not there is told in the name of what the request is about. */
+export async function podKubelet(client: Client, nodeName: string): Promise<Location> {
+  try {
+    return await kubeletLocation(client, nodeName);
+  } catch (error) {
+    throw isNotFound(error) ? notFound({ group: '', resource: 'pods' }, nodeName) : error;
+  }
+}
+
 export async function scheduledPod(client: Client, namespace: string, name: string): Promise<{ pod: Pod; nodeName: string }> {
   const pod = await client.get(Pod, { namespace, name });
   const nodeName = pod.spec?.nodeName;

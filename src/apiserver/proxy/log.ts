@@ -1,11 +1,12 @@
 /** pods/log: the kubelet's answer, as it comes; over WebSocket for clients that ask for it. upstream: pkg/registry/core/pod/rest/log.go. */
+import { Pod } from '#api';
 import { failure, invalid, invalidField, forbiddenField } from '#machinery/status';
 import type { FieldError } from '#machinery/status';
 import type { ServerDependencies } from '../contract.ts';
 import type { ConnectHandler, ConnectRequest } from './contract.ts';
 import { ask } from './forward.ts';
 import type { ClientTls } from './forward.ts';
-import { chooseContainer, kubeletLocation, scheduledPod } from './location.ts';
+import { chooseContainer, podKubelet } from './location.ts';
 
 const passed = ['follow', 'previous', 'sinceSeconds', 'sinceTime', 'timestamps', 'tailLines', 'limitBytes', 'stream'];
 
@@ -31,9 +32,16 @@ async function serve({ client }: ServerDependencies, tls: ClientTls, { context, 
   const { namespace, name } = context.info;
   check(context.query, name);
   const { query } = context;
-  const { pod, nodeName } = await scheduledPod(client, namespace, name);
+  const pod = await client.get(Pod, { namespace, name });
   const container = chooseContainer(pod, query.get('container') ?? '');
-  const location = await kubeletLocation(client, nodeName);
+  const nodeName = pod.spec?.nodeName;
+  // What has not been anywhere has said nothing.
+  if (!nodeName) {
+    exchange?.end(204, { 'cache-control': 'no-cache, private' });
+    if (upgrade) upgrade.socket.end('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n');
+    return;
+  }
+  const location = await podKubelet(client, nodeName);
   const wanted = new URLSearchParams();
   for (const key of passed) {
     const value = query.get(key);

@@ -4,7 +4,7 @@ import type { ServerDependencies } from '../contract.ts';
 import type { ConnectHandler, ConnectRequest } from './contract.ts';
 import { forward, tunnel } from './forward.ts';
 import type { ClientTls } from './forward.ts';
-import { chooseContainer, kubeletLocation, scheduledPod } from './location.ts';
+import { chooseContainer, podKubelet, scheduledPod } from './location.ts';
 
 /** Query names that the kubelet knows under others. upstream: core/v1 ExecStdinParam and its like. */
 const renamed: Record<string, string> = { stdin: 'input', stdout: 'output', stderr: 'error' };
@@ -34,7 +34,7 @@ async function serve(
   const { pod, nodeName } = await scheduledPod(dependencies.client, namespace, name);
   const container = action === 'portForward' ? '' : `/${encodeURIComponent(chooseContainer(pod, context.query.get('container') ?? ''))}`;
   if (action === 'exec' && context.query.getAll('command').length === 0) throw badRequest('you must specify at least 1 command');
-  const location = await kubeletLocation(dependencies.client, nodeName);
+  const location = await podKubelet(dependencies.client, nodeName);
   const path = `/${action}/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}${container}${kubeletQuery(context.query)}`;
   if (upgrade) await tunnel(upgrade, location, path, tls);
   else if (exchange) await forward(exchange, location, path, tls);

@@ -72,6 +72,8 @@ export interface StorageTraits {
   ttl?: number;
   /** Need not be on disk before it is acknowledged. */
   deferred: boolean;
+  /** Upstream reads it from etcd alone, so that a limit holds whatever revision is asked for. */
+  uncached: boolean;
 }
 
 export function traitsOf(group: string, resource: string): StorageTraits {
@@ -81,6 +83,7 @@ export function traitsOf(group: string, resource: string): StorageTraits {
     answersDeleted: answersDeleted.has(name),
     garbageCollection: garbageCollection[name] ?? 'delete',
     ...(events && { ttl: 3600 }),
+    uncached: events,
     deferred: events || name === 'coordination.k8s.io/leases',
   };
 }

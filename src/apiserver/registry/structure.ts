@@ -220,12 +220,15 @@ const namedReader =
   };
 const scalarTypes = { string: 'string', boolean: 'boolean', int32: 'number', int64: 'number', double: 'number' } as const;
 
+/** Lists that mean something else when they are empty than when they are absent, though Go writes neither. */
+const tellingLists = new Set(['io.k8s.api.autoscaling.v2.HPAScalingRules.policies']);
+
 /** Fields without omitempty upstream: an empty list or map in them is kept. Others are left out where Go would leave out their zero. */
-function readerOf(fact: FieldFact): Reader {
+function readerOf(fact: FieldFact, telling = false): Reader {
   const element = fact.go && /^(\[\]|map\[string\])*(.*)$/.exec(fact.go)![2]!;
   const wholeNamed = element !== undefined && (fact.repeated || fact.map) && fact.go === element;
   const one = element && !wholeNamed && fact.type in scalarTypes ? namedReader(element, fact.type as never) : valueReader(fact.type);
-  const keepEmpty = fact.always === true;
+  const keepEmpty = fact.always === true || telling;
   if (fact.repeated) {
     const goType = wholeNamed ? fact.go! : `[]${element ?? goName(fact.type)}`;
     const zero = zeroOf(fact.type);
@@ -254,7 +257,7 @@ function readerOf(fact: FieldFact): Reader {
       return any || keepEmpty ? out : undefined;
     };
   }
-  if (fact.always || fact.pointer || !isScalar(fact.type)) return one;
+  if (fact.always || (fact.pointer && fact.type !== 'bytes') || !isScalar(fact.type)) return one;
   return (value, at, walk) => one(value, at, walk) || undefined;
 }
 
@@ -302,7 +305,7 @@ function structOf(type: string): Struct {
     struct = { name: goName(type), fields: new Map(), embedded: new Map(), absent: [] };
     structs.set(type, struct);
     for (const [name, field] of Object.entries(fact.fields)) {
-      struct.fields.set(name, readerOf(field));
+      struct.fields.set(name, readerOf(field, tellingLists.has(`${type}.${name}`)));
       if (field.embedded) struct.embedded.set(name, field.embedded);
       const zero = absent(field);
       if (zero) struct.absent.push([name, zero]);

@@ -9,6 +9,8 @@ export interface TableOptions {
   /** None, Metadata (default) or Object. */
   includeObject: string;
   metadata: Record<string, unknown>;
+  /** Of the Table and of the metadata in its rows. Default: v1. */
+  version?: string;
   /** Rows only: later events of a watch. */
   noHeaders?: boolean;
 }
@@ -39,9 +41,10 @@ export function columnsOf(served: ServedResource): Column<KubeObject>[] {
 
 export function tableOf(served: ServedResource, objects: readonly KubeObject[], options: TableOptions): KubeObject {
   const columns = columnsOf(served);
+  const apiVersion = `meta.k8s.io/${options.version ?? 'v1'}`;
   return {
     kind: 'Table',
-    apiVersion: 'meta.k8s.io/v1',
+    apiVersion,
     metadata: options.metadata,
     columnDefinitions: options.noHeaders
       ? []
@@ -59,7 +62,7 @@ export function tableOf(served: ServedResource, objects: readonly KubeObject[], 
           ? object
           : options.includeObject === 'None'
             ? null
-            : { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata },
+            : { kind: 'PartialObjectMetadata', apiVersion, metadata: object.metadata },
     })),
   } as KubeObject;
 }

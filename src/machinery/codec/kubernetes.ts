@@ -7,6 +7,7 @@ import { schema } from '../../api/facts/schema.ts';
 import type { FieldFact } from '../../api/facts/schema.ts';
 import { WireReader, WireWriter, wireTypes } from './wire.ts';
 import { specialTypes } from './special-types.ts';
+import { unpublishedTypes } from './unpublished-types.ts';
 
 const envelope = Buffer.from('k8s\0', 'latin1');
 
@@ -183,7 +184,7 @@ function messageOf(type: string): Message {
   const message: Message = { fields: [], inline: new Map(), byNumber: new Map() };
   // Known before its fields are looked at: types refer to themselves.
   messages.set(type, message);
-  for (const [name, fact] of Object.entries(schema[type]?.fields ?? {})) {
+  for (const [name, fact] of Object.entries((schema[type] ?? unpublishedTypes[type])?.fields ?? {})) {
     if (fact.number === undefined) continue;
     let target = message;
     for (const number of fact.inline ?? []) {
@@ -282,7 +283,7 @@ let types: Map<string, string> | undefined;
 export function protobufType(apiVersion: string, kind: string): string | undefined {
   if (!types) {
     types = new Map();
-    for (const [name, fact] of Object.entries(schema))
+    for (const [name, fact] of [...Object.entries(schema), ...Object.entries(unpublishedTypes)])
       for (const { group, version, kind: named } of fact.gvks ?? []) {
         const key = `${group ? `${group}/` : ''}${version}/${named}`;
         if (fact.fields && !types.has(key)) types.set(key, name);

@@ -1,4 +1,5 @@
 /** Annotations that pods give a meaning. upstream: ValidatePodSpecificAnnotations and what it calls. */
+import { jsonSyntaxError } from '#machinery/codec';
 import { forbiddenField, invalidField } from '../../checks.ts';
 import type { Errors } from '../../checks.ts';
 import type { AppArmorProfile, ObjectMeta, PodSpec, SeccompProfile, Toleration } from '../../facts/types.ts';
@@ -47,7 +48,7 @@ function checkTolerationsAnnotation(errors: Errors, path: string, value: string)
     checkTolerations(errors, `${path}.${tolerationsAnnotation}`, JSON.parse(value) as Toleration[]);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    errors.push(invalidField(path, tolerationsAnnotation, error.message));
+    errors.push(invalidField(path, tolerationsAnnotation, jsonSyntaxError(value) ?? error.message));
   }
 }
 

@@ -1,5 +1,6 @@
 /** An issuer's keys, found by its discovery document and fetched when they are needed. upstream: coreos/go-oidc. */
 import { Agent, request } from 'node:https';
+import { jsonSyntaxError } from '#machinery/codec';
 import type { Clock } from '#machinery/clock';
 import { signatureKeys } from './signatures.ts';
 import type { IssuerKey } from './signatures.ts';
@@ -111,7 +112,7 @@ export class Provider {
           try {
             resolve(JSON.parse(text));
           } catch (error) {
-            reject(failed((error as Error).message));
+            reject(failed(jsonSyntaxError(text) ?? (error as Error).message));
           }
         });
       });

@@ -74,6 +74,8 @@ export async function list(storage: GenericStorage, namespace: string, query: Li
 
   const exact = query.resourceVersionMatch === 'Exact' || (query.resourceVersionMatch === '' && query.limit > 0 && wanted > 0);
   if (exact) return page(storage, await snapshotAt(storage, prefix, wanted), '', query);
+  // Any state at all is asked for: what is in the cache, at once. upstream: storage/cacher/delegator.
+  if (query.resourceVersion === '0' && !storage.parts.traits.uncached) query = { ...query, limit: 0 };
   if (query.resourceVersion === '') await storage.fresh();
   else if (wanted > storage.cache.revision) await storage.cache.waitFor(wanted);
 

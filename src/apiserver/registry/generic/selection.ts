@@ -17,6 +17,12 @@ export interface Selection {
 /** Kinds of these groups have their field labels converted by functions of their own, with a text of their own. upstream: pkg/apis/<group>/v1/conversion.go. */
 const ownText = new Set(['', 'apps', 'batch', 'events.k8s.io', 'certificates.k8s.io', 'resource.k8s.io']);
 
+function unsupportedLabel({ kind, conform }: ServedResource, field: string): string {
+  if (!conform && kind.group === 'batch') return `field label ${JSON.stringify(field)} not supported for ${kind.kind}`;
+  if (!conform && kind.kind === 'ResourceSlice') return `field label not supported for ${kind.apiVersion}, Kind=${kind.kind}: ${field}`;
+  return `field label not supported: ${field}`;
+}
+
 /** Throws BadRequest for selectors that cannot be read and for fields this kind cannot be selected by. */
 export function selectionOf(served: ServedResource, labelSelector: string, fieldSelector: string, name = ''): Selection {
   try {
@@ -28,7 +34,7 @@ export function selectionOf(served: ServedResource, labelSelector: string, field
         continue;
       throw badRequest(
         served.conform || (ownText.has(served.kind.group) && Object.keys(selectable).length > 0)
-          ? `field label not supported: ${field}`
+          ? unsupportedLabel(served, field)
           : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
       );
     }

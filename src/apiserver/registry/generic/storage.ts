@@ -140,7 +140,7 @@ export class GenericStorage implements ResourceStorage {
       await this.parts.admission().admit(attributes);
       object = attributes.object ?? object;
     }
-    const generates = !object.metadata?.name && Boolean(object.metadata?.generateName);
+    const generates = this.served.rules.generatesNames !== false && !object.metadata?.name && Boolean(object.metadata?.generateName);
     if (!generates) return this.#create(context, namespace, object, options);
     const pristine = JSON.stringify(object);
     for (let attempt = 1; ; attempt++) {
@@ -154,12 +154,14 @@ export class GenericStorage implements ResourceStorage {
 
   async #create(context: RequestContext, namespace: string, object: KubeObject, options: StorageOptions): Promise<KubeObject> {
     const { clock, random } = this.parts;
+    const { rules } = this.served;
     const meta = (object.metadata ??= {});
     meta.creationTimestamp = timestamp(clock);
     meta.uid = random.uuid();
     const asked = meta.resourceVersion;
     const generated = !meta.name && Boolean(meta.generateName);
-    if (generated) meta.name = `${meta.generateName!.slice(0, maxGeneratedName - generatedSuffix)}${random.suffix(generatedSuffix)}`;
+    if (generated && rules.generatesNames === false) meta.name = meta.generateName!;
+    else if (generated) meta.name = `${meta.generateName!.slice(0, maxGeneratedName - generatedSuffix)}${random.suffix(generatedSuffix)}`;
     const finish = await this.parts.hooks()?.beginCreate?.(context, object);
     return this.#settled(finish, async () => {
       await this.#beforeCreate(context, namespace, object, options);
@@ -203,7 +205,7 @@ export class GenericStorage implements ResourceStorage {
     if (errors.length === 0 && rules.validateLater) errors.push(...(await rules.validateLater(object)));
     // What holds for every kind is looked at when the kind's own rules have found nothing.
     if (errors.length === 0) errors.push(...validateObjectMeta(meta, { namespaced: fact.namespaced, nameErrors: nameIsPathSegment }));
-    if (errors.length > 0) throw invalid(kind, meta.name ?? '', errors);
+    if (errors.length > 0) throw invalid({ group: kind.group, kind: object.kind ?? kind.kind }, meta.name ?? '', errors);
     for (const text of rules.warnings?.(object) ?? []) context.warn(text);
     if (options.admit)
       await this.parts.admission().validate(this.#attributes('CREATE', context, namespace, meta.name ?? '', object, undefined));
@@ -436,7 +438,7 @@ export class GenericStorage implements ResourceStorage {
 
   /** Overridden where a kind's deletion has texts of its own. */
   protected checkPreconditions(old: KubeObject, options: DeleteOptions): void {
-    checkPreconditions(old, options, this.served.kind.group, this.served.kind.kind);
+    checkPreconditions(old, options, this.served.storageKind.group, this.served.kind.kind);
   }
 
   /** Overridden where a kind's deletion has steps of its own. */

@@ -57,7 +57,7 @@ function fieldErrors(spec: Spec): FieldError[] {
   if (ips[0] !== 'None')
     for (const [index, ip] of ips.entries()) {
       const family = families[index];
-      if (family && family !== familyOf(ip))
+      if ((family === 'IPv4' || family === 'IPv6') && family !== familyOf(ip))
         errors.push(invalidField(`spec.clusterIPs[${index}]`, ip, `expected an ${family} value as indicated by \`ipFamilies[${index}]\``));
     }
   return errors;

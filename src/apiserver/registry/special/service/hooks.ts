@@ -1,6 +1,6 @@
 import { Endpoints } from '#api';
 import type { Service } from '#api';
-import { internalError, invalid, invalidField, isNotFound, isStatus } from '#machinery/status';
+import { failure, internalError, invalid, invalidField, isNotFound, isStatus } from '#machinery/status';
 import type { StatusError } from '#machinery/status';
 import type { Log } from '#machinery/log';
 import type { Client } from '#client';
@@ -233,7 +233,7 @@ class ServiceHooks implements StorageHooks {
           port.nodePort = this.#nodePort(service, index, port.nodePort ?? 0, settlement, dryRun);
         taken.add(port.nodePort);
         const key = `${port.protocol} ${port.nodePort}`;
-        if (seen.has(key)) throw internalError(new Error(`duplicate nodePort: {${key}}`));
+        if (seen.has(key)) throw failure(500, undefined, `duplicate nodePort: {${key}}`);
         seen.add(key);
       }
       const now = nodePortsOf(service);
