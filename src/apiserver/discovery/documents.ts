@@ -70,9 +70,10 @@ export function compareVersions(a: string, b: string): number {
 
 const groupVersion = (group: string, version: string): string => (group ? `${group}/${version}` : version);
 
-export const apiVersions = (address: string): KubeObject => ({
+export const apiVersions = (address: string): KubeObject & { versions: string[]; serverAddressByClientCIDRs: object[] } => ({
   kind: 'APIVersions',
-  ...{ versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: address }] },
+  versions: ['v1'],
+  serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: address }],
 });
 
 export function apiGroup({ name, versions }: DiscoveryGroup): object {
