@@ -42,6 +42,7 @@ export type {
 export { EncryptedStore, encryptionOf } from './encryption/index.ts';
 export type { Encryption, EncryptionConfiguration } from './encryption/index.ts';
 export { nodeRules } from './bootstrap/index.ts';
+export { publishAuthentication } from './bootstrap/start.ts';
 export { firstServiceAddress } from './bootstrap/kubernetes-service.ts';
 export { admissionPlugins } from './admission/index.ts';
 export type { AdmissionOptions } from './admission/index.ts';

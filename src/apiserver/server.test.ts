@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConfigMap, Deployment, Namespace, Pod, Service } from '#api';
+import { ConfigMap, Deployment, Endpoints, Namespace, Pod, Service } from '#api';
 import type { WatchEvent } from '#client';
 import { seededRandom, virtualClock } from '#machinery/clock';
 import { silentLog } from '#machinery/log';
 import { draft } from '#machinery/meta';
 import { isAlreadyExists, isConflict, isNotFound, isStatus } from '#machinery/status';
 import { memoryStore } from '#store';
+import { publishAuthentication } from './bootstrap/start.ts';
 import { createApiServer } from './server.ts';
 import type { ApiServer } from './options.ts';
 
@@ -30,7 +31,7 @@ async function server(): Promise<ApiServer & { clock: ReturnType<typeof virtualC
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test('a server whose address endpoints must not name starts all the same, and says so', async () => {
+test('a server whose address endpoints must not name starts all the same, without endpoints, and says so', async () => {
   const clock = virtualClock(Date.parse('2026-01-01T00:00:00Z'));
   await using store = memoryStore({ clock, random: seededRandom(1) });
   const logged: string[] = [];
@@ -39,16 +40,43 @@ test('a server whose address endpoints must not name starts all the same, and sa
       store,
       clock,
       random: seededRandom(2),
-      log: { ...silentLog, error: (message, keys) => void logged.push(`${message}: ${String(keys?.['error'])}`) },
+      log: { ...silentLog, error: (message, keys) => void logged.push(`${message}: ${String(keys?.['address'])}`) },
       freeze: true,
       authentication: () => ({ authenticate: () => admin }),
       authorization: () => () => ({ verdict: 'allow', reason: '' }),
       bootstrap: { kubernetesService: { serviceCidrs: ['10.96.0.0/16'], advertiseAddress: '127.0.0.1', securePort } },
     });
     await made.ready;
+    const client = made.clientFor(admin);
+    await client.get(Service, { namespace: 'default', name: 'kubernetes' });
+    await assert.rejects(client.get(Endpoints, { namespace: 'default', name: 'kubernetes' }), isNotFound);
   }
-  assert.equal(logged.length, 1);
-  assert.match(logged[0]!, /^Cannot write the Service kubernetes: .*Endpoints "kubernetes" is invalid: .*may not be in the loopback range/);
+  assert.deepEqual(
+    new Set(logged),
+    new Set(['The Service kubernetes has no endpoints: an address of the loopback reaches nobody else: 127.0.0.1']),
+  );
+});
+
+test('whom a server believes is published anew when it changes', async () => {
+  const clock = virtualClock(Date.parse('2026-01-01T00:00:00Z'));
+  await using store = memoryStore({ clock, random: seededRandom(1) });
+  await using made = await createApiServer({
+    store,
+    clock,
+    random: seededRandom(2),
+    log: silentLog,
+    freeze: true,
+    authentication: () => ({ authenticate: () => admin }),
+    authorization: () => () => ({ verdict: 'allow', reason: '' }),
+    bootstrap: { clientCa: 'first' },
+  });
+  await made.ready;
+  const client = made.clientFor(admin);
+  const published = async (): Promise<unknown> =>
+    (await client.get(ConfigMap, { namespace: 'kube-system', name: 'extension-apiserver-authentication' })).data?.['client-ca-file'];
+  assert.equal(await published(), 'first');
+  await publishAuthentication(client, { clientCa: 'second' });
+  assert.equal(await published(), 'second');
 });
 
 test('a ConfigMap is created, read, listed, updated, watched and deleted in process', async () => {

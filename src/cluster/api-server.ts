@@ -9,7 +9,9 @@ import {
   endpoints,
   forbidPrivileged,
   hooks,
+  loopbackUser,
   openIdDocuments,
+  publishAuthentication,
   ServiceAccountTokens,
   streams,
 } from '#apiserver';
@@ -143,6 +145,14 @@ export async function startApiServer(settings: ApiServerSettings, context: Conte
     renew(changed) {
       server.renew(tlsIdentity({ ...security, ...changed }));
       Object.assign(security, changed);
+      if (security.clientCa === undefined && !security.frontProxy) return;
+      const published = {
+        ...(security.clientCa !== undefined && { clientCa: security.clientCa }),
+        ...(security.frontProxy && { frontProxy: security.frontProxy }),
+      };
+      publishAuthentication(server.clientFor(loopbackUser, 'kube-apiserver'), published).catch((error: unknown) =>
+        log.error('Extension API servers cannot be told of the authorities', { error }),
+      );
     },
   };
 }

@@ -41,7 +41,11 @@ export const addressObject = (address: string, service: { namespace: string; nam
   spec: { parentRef: { group: '', resource: 'services', namespace: service.namespace, name: service.name } },
 });
 
+/** Endpoints must not name such an address. upstream: ValidateNonSpecialIP. */
+export const isLoopback = (address: string): boolean => /^(127\.|::1$|::ffff:127\.)/i.test(address);
+
 function endpointEntries({ advertiseAddress, securePort }: KubernetesServiceOptions): Entry[] {
+  if (isLoopback(advertiseAddress)) return [];
   const port = { name: 'https', port: securePort, protocol: 'TCP' };
   const metadata = { namespace: 'default', name: 'kubernetes' };
   return [

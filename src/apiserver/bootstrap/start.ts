@@ -12,8 +12,9 @@ import { storagePrefix } from '../registry/served.ts';
 import { corrected, ensureBootstrap } from './ensure.ts';
 import { entry } from './entry.ts';
 import type { Entry } from './entry.ts';
+import type { AuthenticationConfigOptions } from './kubernetes-service.ts';
 import { authenticationConfigEntry, bootstrapObjects, ensureKubernetesService, kubernetesServiceEntries, seedStore } from './index.ts';
-import { pointsAsWanted } from './kubernetes-service.ts';
+import { isLoopback, pointsAsWanted } from './kubernetes-service.ts';
 
 /**
  * Fills a new store with a cluster's first objects. The answer is called when the server can be asked, and completes what an older start
@@ -26,16 +27,17 @@ export async function prepareStore(options: ApiServerOptions): Promise<(client: 
   const objects = [...bootstrapObjects(), tokenTrackingEntry(clock)];
   const config = authentication.clientCa || authentication.frontProxy ? authenticationConfigEntry(authentication) : undefined;
   const service = kubernetesService ? kubernetesServiceEntries(kubernetesService, clock) : [];
+  if (kubernetesService && isLoopback(kubernetesService.advertiseAddress))
+    options.log.error('The Service kubernetes has no endpoints: an address of the loopback reaches nobody else', {
+      address: kubernetesService.advertiseAddress,
+    });
   if (await seedStore(store, [...objects, ...(config ? [config] : []), ...service], clock, random)) return () => Promise.resolve();
   const missing = await without(store, objects, (entry, found) => corrected(entry, found) === undefined);
   const renewed = await without(store, config ? [config] : [], sameData);
   const moved = await without(store, service, pointsAsWanted);
   return async (client) => {
     if (missing.length > 0) await ensureBootstrap(client, missing);
-    for (const entry of renewed) {
-      await ensureBootstrap(client, [entry]);
-      await renew(client, entry.object as ConfigMap);
-    }
+    if (renewed.length > 0) await publishAuthentication(client, authentication);
     if (!kubernetesService || moved.length === 0) return;
     try {
       // Another server's endpoints are this server's now.
@@ -69,7 +71,13 @@ const tokenTrackingEntry = (clock: Clock): Entry =>
     data: { since: timestamp(clock).slice(0, 10) },
   });
 
-/** Authorities may have been made anew. */
+/** Tells extension API servers whom this server believes now: authorities may have been made anew. */
+export async function publishAuthentication(client: Client, options: AuthenticationConfigOptions): Promise<void> {
+  const wanted = authenticationConfigEntry(options);
+  await ensureBootstrap(client, [wanted]);
+  await renew(client, wanted.object as ConfigMap);
+}
+
 async function renew(client: Client, wanted: ConfigMap): Promise<void> {
   const { namespace, name = '' } = wanted.metadata ?? {};
   for (;;) {
