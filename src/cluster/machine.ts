@@ -42,6 +42,8 @@ export interface RunningMachine extends Running {
 }
 
 const kubeletPort = 10250;
+/** As many are lost at most when a shim is killed. */
+const podsPerShim = 8;
 /** Not below /run, from which some distributions start no programs. */
 const pluginFolder = ({ state }: { state: string }): string => join(state, 'cni-plugins');
 
@@ -162,7 +164,7 @@ async function containerdMachine({ config, paths, index, images }: MachineOption
     signal,
   });
   if (adopted) log.info('Found containerd running', { socket });
-  const runtime = await criRuntime(socket);
+  const runtime = await criRuntime(socket, { podsPerShim });
   await loadBundled(runtime, directories.state);
   for (const image of images) await runtime.load(image);
   void config;

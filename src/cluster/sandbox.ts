@@ -105,10 +105,12 @@ async function createMachine(paths: ClusterPaths, config: ClusterConfig, index: 
   }
   const { net, mount, uts } = namespacesOf(paths, index);
   if (!existsSync(mount) || !isMountPoint(mount)) {
+    // What the container runtime keeps while it runs is in memory, wherever /run is: some twenty small files a pod, made and removed.
+    const fleeting = join(machine.run, 'containerd');
     // Directories that programs of the machine write to under fixed names are the machine's own.
     const own: [inside: string, outside: string][] = [
       ['/run/netns', join(machine.run, 'netns')],
-      ['/run/containerd', join(machine.run, 'containerd')],
+      ['/run/containerd', fleeting],
       ['/var/lib/cni', join(machine.state, 'cni')],
     ];
     for (const [inside, outside] of own) {
@@ -117,6 +119,7 @@ async function createMachine(paths: ClusterPaths, config: ClusterConfig, index: 
     }
     writeFileSync(mount, '');
     writeFileSync(uts, '');
+    const memory = `mount -t tmpfs -o mode=711 coxswain '${fleeting}'`;
     const binds = own.map(([inside, outside]) => `mount --bind '${outside}' '${inside}'`).join(' && ');
     // Copies of others' namespace files would keep those alive after their removal.
     const forget = `grep ' nsfs ' /proc/mounts | cut -d' ' -f2 | sort -r | while read -r file; do umount "$file" 2>/dev/null || true; done`;
@@ -132,7 +135,7 @@ async function createMachine(paths: ClusterPaths, config: ClusterConfig, index: 
       `--uts=${uts}`,
       'sh',
       '-c',
-      `hostname ${machineName(index)} && ${forget} && ${forCrun} && ${binds} && echo 1 > /proc/sys/net/ipv4/ip_forward && echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet`,
+      `hostname ${machineName(index)} && ${forget} && ${forCrun} && ${memory} && ${binds} && echo 1 > /proc/sys/net/ipv4/ip_forward && echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet`,
     ]);
   }
 }

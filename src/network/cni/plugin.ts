@@ -39,7 +39,7 @@ data=${quote(dataDir)} base=${base} last=${size - 2}
 say() { printf '%s\\n' "$1"; }
 case $CNI_COMMAND in
 ADD)
-  mkdir -p "$data/addresses" "$data/containers" 2>/dev/null || :
+  [ -d "$data/containers" ] || mkdir -p "$data/addresses" "$data/containers" 2>/dev/null || :
   read -r at 2>/dev/null < "$data/last" || at=1
   tried=0
   # A file that can be made is an address that is free, whoever else looks at this moment; the next pod gets the next one.

@@ -9,6 +9,7 @@ import { connect } from 'node:net';
 import { sleep } from '#machinery/clock';
 import type { Clock } from '#machinery/clock';
 import { pathWithShim } from './shim.ts';
+import { groupAnnotation } from './shim-groups.ts';
 
 export interface ContainerdOptions {
   clock: Clock;
@@ -56,6 +57,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
     default_runtime_name = "runc"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
+      pod_annotations = [${text(groupAnnotation)}]
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         BinaryName = ${text(options.ociRuntime ?? 'runc')}
 `;

@@ -89,7 +89,7 @@ else {
     },
     async open() {
       const { socket, archive } = await (ready ??= prepare());
-      const runtime = await criRuntime(socket);
+      const runtime = await criRuntime(socket, { podsPerShim: 3 });
       await runtime.load(archive);
       return {
         runtime,

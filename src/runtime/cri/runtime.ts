@@ -5,11 +5,18 @@ import type { Clock } from '#machinery/clock';
 import { RuntimeError } from '../contract.ts';
 import type { Runtime, RuntimeService } from '../contract.ts';
 import { connectCri } from './connection.ts';
+import { ShimGroups } from './shim-groups.ts';
 
 const run = promisify(execFile);
 
+export interface CriOptions {
+  clock?: Clock;
+  /** How many pods may share one of containerd's shims, where that is one that `startContainerd` started. Default: each has its own. */
+  podsPerShim?: number;
+}
+
 /** A CRI runtime behind a unix socket: containerd, or CRI-O. `name` is what container ids are prefixed with ("containerd"). */
-export async function criRuntime(socketPath: string, clock: Clock = systemClock): Promise<Runtime> {
+export async function criRuntime(socketPath: string, { clock = systemClock, podsPerShim = 1 }: CriOptions = {}): Promise<Runtime> {
   const connection = await connectCri(socketPath);
   try {
     await initialized(connection.runtime, clock);
@@ -25,7 +32,7 @@ export async function criRuntime(socketPath: string, clock: Clock = systemClock)
   };
   return {
     name,
-    runtime: connection.runtime,
+    runtime: podsPerShim > 1 ? new ShimGroups(podsPerShim).watch(connection.runtime) : connection.runtime,
     images: connection.images,
     async stream(url, channels) {
       const { remoteCommand } = await import('./streaming.ts');
