@@ -60,6 +60,9 @@ const clock = systemClock;
 /** A young generation half as large as Node's: 45 MB less in use after work, at the same processor time. */
 const heapFlags = ['--max-semi-space-size=8'];
 
+/** The C library would give each of a dozen threads a part of memory of its own, and keep in each what its busiest moment took. */
+const allocator = { MALLOC_ARENA_MAX: '2' };
+
 export async function up(options: UpOptions): Promise<UpResult> {
   const started = clock.monotonic();
   const problem = clusterNameError(options.name);
@@ -239,7 +242,11 @@ function launch(
   const spawning = {
     detached: true,
     stdio: ['ignore', log, log, handle?.fd ?? 'ignore', 'pipe'] as ('ignore' | 'pipe' | number)[],
-    env: { ...process.env, NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(paths.state, '..', '.compile-cache') },
+    env: {
+      ...allocator,
+      ...process.env,
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(paths.state, '..', '.compile-cache'),
+    },
   };
   const child: ChildProcess =
     config.runtime === 'containerd' && config.machines > 0
