@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Pod } from '#api';
+import type { EventsV1Event, Pod } from '#api';
 import { Event as EventKind, Lease as LeaseKind, Node as NodeKind, Pod as PodKind } from '#api';
 import type { VirtualClock } from '#machinery/clock';
 import { seededRandom, virtualClock } from '#machinery/clock';
@@ -9,7 +9,7 @@ import type { KubeObject } from '#machinery/meta';
 import { draft, keyOf } from '#machinery/meta';
 import { alreadyExists, badRequest, expired, isConflict, modified, notFound, serviceUnavailable } from '#machinery/status';
 import type { ApiCall, Transport, WatchEvent } from './mod.ts';
-import { clientOver, eventRecorder, informersOver, leaderElection, pathOf, retryOnConflict, workQueue } from './mod.ts';
+import { actionRecorder, clientOver, eventRecorder, informersOver, leaderElection, pathOf, retryOnConflict, workQueue } from './mod.ts';
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -279,6 +279,38 @@ test('an event recorder counts same events, combines like ones and drops floods'
   assert.equal(events().filter(({ message }) => message?.startsWith('text')).length, 8);
   assert.equal(events().find(({ message }) => message?.startsWith('(combined'))?.count, 15);
   assert.ok(server.calls.every(({ kind }) => kind === EventKind));
+  await recorder.stop();
+});
+
+test('an action recorder makes a series of the same action, and tells how long it was when it is over', async () => {
+  const server = new FakeServer();
+  const { clock, client } = begin(server);
+  const recorder = actionRecorder({ client, clock, reportingController: 'default-scheduler', host: 'n1' });
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'default', uid: 'u' } };
+  const record = (): void =>
+    recorder.record({ regarding: pod, type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', note: 'no room' });
+  const stored = (): EventsV1Event[] => [...server.objects.values()] as never[];
+  record();
+  await recorder.flush();
+  const [first] = stored();
+  assert.equal(first?.reportingInstance, 'default-scheduler-n1');
+  assert.equal(first?.series, undefined);
+  for (let again = 0; again < 4; again++) record();
+  await recorder.flush();
+  assert.deepEqual(
+    stored().map(({ series }) => series?.count),
+    [5],
+  );
+  record();
+  await pass(clock, 800_000);
+  await recorder.flush();
+  assert.deepEqual(
+    stored().map(({ series }) => series?.count),
+    [6],
+  );
+  record();
+  await recorder.flush();
+  assert.equal(stored().length, 2, 'what is over begins anew');
   await recorder.stop();
 });
 

@@ -168,6 +168,21 @@ export interface WorkQueue<K = string> {
   close(): void;
 }
 
+/** What somebody did, to what, and on whose account. */
+export interface RecordedAction {
+  regarding: KubeObject;
+  related?: KubeObject;
+  type: 'Normal' | 'Warning';
+  reason: string;
+  action: string;
+  note: string;
+}
+
+/** Records Events of events.k8s.io: the same ones become a series (client-go's tools/events). Never throws, never waits. */
+export interface ActionRecorder {
+  record(what: RecordedAction): void;
+}
+
 /** Records Events on objects: aggregated, counted, rate limited by source and object (client-go's tools/record). Never throws, never waits. */
 export interface EventRecorder {
   event(

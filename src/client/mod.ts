@@ -9,6 +9,8 @@ export { informersOver } from './informers.ts';
 export { workQueue } from './work-queue.ts';
 export type { WorkQueueOptions } from './work-queue.ts';
 export { TokenBucket } from './token-bucket.ts';
+export { actionRecorder } from './action-recorder.ts';
+export type { ActionRecorderOptions, RunningActionRecorder } from './action-recorder.ts';
 export { eventRecorder } from './event-recorder.ts';
 export type { EventRecorderOptions, RunningEventRecorder } from './event-recorder.ts';
 export { delegatedAccess } from './delegated-access.ts';

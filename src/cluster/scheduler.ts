@@ -1,6 +1,7 @@
 /** The scheduler over any transport: for the cluster's own process and for `coxswain kube-scheduler`. */
-import { eventRecorder, informersOver } from '#client';
-import type { Client, RunningEventRecorder } from '#client';
+import { hostname } from 'node:os';
+import { actionRecorder, informersOver } from '#client';
+import type { Client, RunningActionRecorder } from '#client';
 import { Disposables, running } from '#machinery/lifecycle';
 import type { Context, Running } from '#machinery/lifecycle';
 import { createScheduler } from '#scheduler';
@@ -20,10 +21,11 @@ export async function startScheduler({ client, config, onDecision }: SchedulerSe
   const informers = informersOver(client, { clock, random, log });
   held.add(() => informers.stop());
   // Every profile reports under its own name.
-  const recorders = new Map<string, RunningEventRecorder>();
-  const eventsFor = (component: string): RunningEventRecorder => {
-    let recorder = recorders.get(component);
-    if (!recorder) recorders.set(component, (recorder = eventRecorder({ client, clock, component, log })));
+  const recorders = new Map<string, RunningActionRecorder>();
+  const eventsFor = (reportingController: string): RunningActionRecorder => {
+    let recorder = recorders.get(reportingController);
+    if (!recorder)
+      recorders.set(reportingController, (recorder = actionRecorder({ client, clock, reportingController, host: hostname(), log })));
     return recorder;
   };
   held.add(() => Promise.all([...recorders.values()].map((recorder) => recorder.stop())));

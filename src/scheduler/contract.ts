@@ -10,7 +10,7 @@
  * a Status. Plugins never change pods or nodes; between steps of one cycle they remember in the CycleState under their own name.
  */
 import type { Pod } from '#api';
-import type { Client, EventRecorder, Informers } from '#client';
+import type { ActionRecorder, Client, Informers } from '#client';
 import type { Clock, Random } from '#machinery/clock';
 import type { Log } from '#machinery/log';
 import type { Cache } from './cache/cache.ts';
@@ -117,7 +117,7 @@ export interface Handle {
   readonly cache: Cache;
   readonly client: Client;
   readonly informers: Informers;
-  readonly events: EventRecorder;
+  readonly events: ActionRecorder;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -3,7 +3,7 @@
  * bindings run beside it. upstream: pkg/scheduler/scheduler.go, schedule_one.go.
  */
 import { Namespace, Pod } from '#api';
-import type { Client, EventRecorder, Informers } from '#client';
+import type { ActionRecorder, Client, Informers, RecordedAction } from '#client';
 import type { Clock, Random } from '#machinery/clock';
 import { running } from '#machinery/lifecycle';
 import type { Component, Running } from '#machinery/lifecycle';
@@ -47,9 +47,9 @@ export interface SchedulingDecision {
 export interface SchedulerOptions {
   client: Client;
   informers: Informers;
-  events: EventRecorder;
+  events: ActionRecorder;
   /** The recorder of another profile, which reports under its own name. Default: `events`. */
-  eventsFor?(schedulerName: string): EventRecorder;
+  eventsFor?(schedulerName: string): ActionRecorder;
   config?: SchedulerConfiguration;
   /** Plugins beyond the built-in ones, by name; a profile enables them. */
   plugins?: Readonly<Record<string, PluginFactory>>;
@@ -95,7 +95,7 @@ class Scheduler {
   readonly profiles = new Map<string, Profile>();
   readonly queue: SchedulingQueue;
   readonly #options: Options;
-  readonly #recorders = new Map<string, EventRecorder>();
+  readonly #recorders = new Map<string, ActionRecorder>();
   readonly #cycle: ScheduleOne;
   readonly #status: PodStatusWriter;
   readonly #stopped = new AbortController();
@@ -170,7 +170,7 @@ class Scheduler {
     return this.profiles.values().next().value!;
   }
 
-  #handle(profileName: string, events: EventRecorder): Handle {
+  #handle(profileName: string, events: ActionRecorder): Handle {
     const { client, informers, clock, random, log } = this.#options;
     const profile = (): Profile => this.profiles.get(profileName)!;
     return {
@@ -266,7 +266,7 @@ class Scheduler {
   #skips(info: PodInfo): boolean {
     if (info.pod.metadata?.deletionTimestamp) {
       const recorder = this.#recorders.get(schedulerOf(info.pod));
-      recorder?.event(info.pod, 'Warning', 'FailedScheduling', `skip schedule deleting pod: ${keyOfPod(info)}`);
+      recorder?.record(failedScheduling(info, `skip schedule deleting pod: ${keyOfPod(info)}`));
       return true;
     }
     return this.cache.isPlaced(info.uid);
@@ -328,7 +328,13 @@ class Scheduler {
       status = failed(error);
     }
     if (!status) {
-      this.#recorders.get(profile.name)!.event(info.pod, 'Normal', 'Scheduled', `Successfully assigned ${keyOfPod(info)} to ${nodeName}`);
+      this.#recorders.get(profile.name)!.record({
+        regarding: info.pod,
+        type: 'Normal',
+        reason: 'Scheduled',
+        action: 'Binding',
+        note: `Successfully assigned ${keyOfPod(info)} to ${nodeName}`,
+      });
       profile.postBind(state, info, nodeName);
       return;
     }
@@ -368,13 +374,21 @@ class Scheduler {
     }
     this.queue.addUnschedulable(queued, rejected);
     this.queue.nominator.add(queued.info, nominatedNodeName ?? current.status?.nominatedNodeName ?? '');
-    this.#recorders.get(profile.name)!.event(info.pod, 'Warning', 'FailedScheduling', truncated(message));
+    this.#recorders.get(profile.name)!.record(failedScheduling(info, truncated(message)));
     this.#status.rejected(current, rejected ? 'Unschedulable' : 'SchedulerError', message, nominatedNodeName);
     if (told) onDecision?.({ scores: [], feasibleNodes: 0, evaluatedNodes: 0, rejections: {}, ...told, message });
   }
 }
 
 type Told = Pick<SchedulingDecision, 'pod' | 'attempts' | 'queuedAt' | 'startedAt' | 'tookMilliseconds'> & Partial<SchedulingDecision>;
+
+const failedScheduling = ({ pod }: PodInfo, note: string): RecordedAction => ({
+  regarding: pod,
+  type: 'Warning',
+  reason: 'FailedScheduling',
+  action: 'Scheduling',
+  note,
+});
 
 const schedulerOf = (pod: Pod): string => pod.spec?.schedulerName || defaultSchedulerName;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,7 +1,7 @@
 /** A make-believe cluster for the scheduler's tests: informers that a test feeds, and a client that stores bindings, patches and deletions in them. */
 import { Binding, Node, Pod } from '#api';
 import type { Kind } from '#api';
-import type { Client, EventRecorder, Informer, InformerHandler, Informers } from '#client';
+import type { ActionRecorder, Client, Informer, InformerHandler, Informers } from '#client';
 import { seededRandom, virtualClock } from '#machinery/clock';
 import type { VirtualClock } from '#machinery/clock';
 import type { Running } from '#machinery/lifecycle';
@@ -142,8 +142,8 @@ export async function testCluster(options: Partial<SchedulerOptions> = {}): Prom
       pods.remove(`${ref.namespace}/${ref.name}`);
     },
   } as unknown as Client;
-  const recorder: EventRecorder = {
-    event: (object, _type, reason, message) => void cluster.events.push({ object: keyOf(object), reason, message }),
+  const recorder: ActionRecorder = {
+    record: ({ regarding, reason, note }) => void cluster.events.push({ object: keyOf(regarding), reason, message: note }),
   };
   const cluster: TestCluster = {
     clock,

@@ -191,7 +191,14 @@ export const defaultPreemption: PluginFactory = (handle, args: Args) => {
         throw error;
       }
     }
-    handle.events.event(victim.pod, 'Normal', 'Preempted', `Preempted by pod ${preemptor.uid} on node ${nodeName}`);
+    handle.events.record({
+      regarding: victim.pod,
+      related: preemptor.pod,
+      type: 'Normal',
+      reason: 'Preempted',
+      action: 'Preempting',
+      note: `Preempted by pod ${preemptor.uid} on node ${nodeName}`,
+    });
   }
 
   async function carryOut(pod: PodInfo, { nodeName, victims }: Candidate): Promise<void> {
