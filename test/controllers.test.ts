@@ -57,7 +57,7 @@ async function cluster(): Promise<Cluster> {
       },
       certificates,
       store: memoryStore({ clock, random }),
-      advertise: { address: '127.0.0.1', port: 6443 },
+      advertise: { address: '192.0.2.1', port: 6443 },
       freeze: true,
     },
     { clock, random, log, signal: stopping.signal },

@@ -7,6 +7,8 @@ import type { RawAnswer } from './http-peer.ts';
 export interface Answer {
   code: number;
   type?: string;
+  /** JSON without an end of line. */
+  unended?: true;
   warnings?: string[];
   body?: unknown;
 }
@@ -17,8 +19,8 @@ const uuid = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g
 /** Times of today; those that the corpus sends lie before 2026. */
 const time = /\b20(?:2[6-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)/g;
 const token = /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g;
-/** Addresses that the corpus asks for by name lie in 10.96.77.0/24. */
-const address = /\b10\.96\.(?!77\.)(?:\d{1,3})\.(?:\d{1,3})\b(?!\/)/g;
+/** The corpus asks for 10.96.77.7, .50, .51 and some of .100 to .199 by name. */
+const address = /\b10\.96\.(?!77\.(?:7|50|51|1\d\d)\b)(?:\d{1,3})\.(?:\d{1,3})\b(?!\/)/g;
 /** Node ports that it asks for lie in 30070-30079. */
 const nodePorts = new Set(['nodePort', 'healthCheckNodePort']);
 const age = /^(?:\d+[smhdy])+$|^<invalid>$/;
@@ -186,6 +188,7 @@ export function answerOf(raw: RawAnswer, view: string | undefined, whole = false
   return {
     code: raw.code,
     ...(type && { type }),
+    ...(type.includes('json') && raw.bytes.length > 0 && raw.bytes.at(-1) !== 10 && { unended: true as const }),
     ...(warnings.length > 0 && { warnings: warnings.map(text) }),
     ...(body !== undefined && { body }),
   };

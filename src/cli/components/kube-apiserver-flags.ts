@@ -6,7 +6,7 @@ export const kubeApiserverFlags = flagTable({
   'advertise-address': [
     'string',
     '',
-    'where machines and pods reach this server; default: the bind address, else the first address of the machine',
+    'where machines and pods reach this server; default: the bind address where others reach it, else the first address of the machine',
   ],
   'cors-allowed-origins': ['strings', '', 'warn'],
   'emulated-version': ['strings', '', 'warn'],

@@ -12,7 +12,8 @@ import { componentProbes } from './kube-apiserver-probes.ts';
 import { requestSettings } from './kube-apiserver-requests.ts';
 import { securityOf } from './kube-apiserver-security.ts';
 
-const unspecified = new Set(['', '0.0.0.0', '::']);
+/** What others cannot use. upstream: apimachinery/pkg/util/net ResolveBindAddress. */
+const reachesNobody = (address: string): boolean => ['', '0.0.0.0', '::', '::1'].includes(address) || address.startsWith('127.');
 
 /** The machine's first address that others can reach. */
 function machineAddress(): string {
@@ -36,7 +37,7 @@ export const kubeApiserver = (parameters: string[]): Promise<number> =>
           throw new Error(`--storage-backend invalid, allowed values: etcd3. If not specified, it will default to 'etcd3'`);
         const bind = values['bind-address'];
         const port = values['secure-port'];
-        const address = values['advertise-address'] || (unspecified.has(bind) ? machineAddress() : bind);
+        const address = values['advertise-address'] || (reachesNobody(bind) ? machineAddress() : bind);
         const serviceCidrs = (values['service-cluster-ip-range'] || '10.0.0.0/24').split(',');
         const held = new Disposables();
         try {
