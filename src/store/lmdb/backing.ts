@@ -1,5 +1,5 @@
 /**
- * Keeps an MVCC store in LMDB. upstream: etcd server/storage/backend (bbolt).
+ * Keeps an MVCC store in LMDB; logged-backing.ts puts a log in front of it. upstream: etcd server/storage/backend (bbolt).
  *
  * A write is one LMDB transaction, committed off the event loop by lmdb's own thread. With overlapping sync off, its promise resolves
  * after LMDB's two syncs (data pages, then the meta page), so what is acknowledged is on the disk; a torn commit leaves the
@@ -10,10 +10,10 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { StoreError } from '../contract.ts';
 import type { Backing, Batch, Recovered } from '../mvcc/backing.ts';
-import { noSpace } from '../mvcc/errors.ts';
 import { noValue } from '../mvcc/record.ts';
 import type { Record } from '../mvcc/record.ts';
-import { headerSize, minus, plus, writeHeader } from './format.ts';
+import { failureOf } from './failures.ts';
+import { headerSize, minus, plus, sumValue, writeHeader } from './format.ts';
 import type { State } from './format.ts';
 import { checkMetaPages, markMade } from './meta-pages.ts';
 import { own } from './owner.ts';
@@ -21,6 +21,13 @@ import { checkValue, readRecords, readState } from './reading.ts';
 import { pageSize, pagesOf, Room } from './room.ts';
 import { openTables, pagesIn } from './tables.ts';
 import type { Tables } from './tables.ts';
+
+/** A batch with what goes along with it where it comes from the log. */
+export interface Change extends Batch {
+  compactRevision?: number;
+  /** The newest entry of the log that it holds. */
+  logged?: number;
+}
 
 export class LmdbBacking implements Backing {
   readonly reserve = 1000;
@@ -43,6 +50,7 @@ export class LmdbBacking implements Backing {
       this.#tables = openTables(path);
       this.#state = readState(path, this.#tables);
       this.#room = new Room(join(path, 'data.mdb'));
+      [this.#sequence = 0] = this.#tables.records.getKeys({ reverse: true, limit: 1 });
     } catch (error) {
       this.#disown();
       throw error;
@@ -53,14 +61,17 @@ export class LmdbBacking implements Backing {
   inspect(): Recovered {
     const { records, leases } = readRecords(this.path, this.#tables, this.#state);
     const { revision: seen, compactRevision, clean } = this.#state;
-    this.#sequence = records.at(-1)?.sequence ?? 0;
     return { revision: clean ? seen : seen + this.reserve, compactRevision, seen, records, leases };
   }
 
-  /** `inspect`, then marks the store as in use. */
-  async recover(): Promise<Recovered> {
+  get state(): Readonly<State> {
+    return this.#state;
+  }
+
+  /** `inspect`, then marks the store as in use, with `salt` for the entries of its log. */
+  async recover(salt = this.#state.salt): Promise<Recovered> {
     const recovered = this.inspect();
-    await this.#commit({ ...this.#state, revision: recovered.revision, clean: false }, 0, false, () => undefined);
+    await this.#commit({ ...this.#state, revision: recovered.revision, salt, clean: false }, 0, false, () => undefined);
     markMade(this.path);
     return recovered;
   }
@@ -82,12 +93,12 @@ export class LmdbBacking implements Backing {
       value.set(found.byteLength === found.length ? found : found.subarray(0, found.length));
       return value;
     } catch (error) {
-      throw this.#failure(error);
+      throw failureOf(this.path, error);
     }
   }
 
   /** Frees what is superfluous in the same commit: on their own, compaction's commits would cost writers two syncs each. */
-  write(batch: Batch): Promise<boolean> {
+  write(batch: Change): Promise<boolean> {
     return this.#next(async () => {
       if (batch.superfluous.length > 0)
         try {
@@ -102,7 +113,7 @@ export class LmdbBacking implements Backing {
     });
   }
 
-  async #put({ records, revision, granted, revoked, superfluous }: Batch): Promise<void> {
+  async #put({ records, revision, leases, superfluous, compactRevision = 0, logged }: Change): Promise<void> {
     const removed = this.#present(superfluous);
     let checksum = minus(this.#state.checksum, removed.checksum);
     const headers = Buffer.allocUnsafeSlow(records.reduce((sum, record) => sum + headerSize(record), 0));
@@ -110,37 +121,58 @@ export class LmdbBacking implements Backing {
     let sequence = this.#sequence;
     const parts = records.map((record) => {
       const header = headers.subarray(at, (at += headerSize(record)));
+      sumValue(record);
       writeHeader(record, header);
       checksum = plus(checksum, crc32(header));
       record.sequence = ++sequence;
       return { record, header };
     });
-    const pages = records.reduce((sum, record) => sum + pagesOf(record), removed.records.length);
+    const { state } = this;
     await this.#commit(
-      { ...this.#state, revision, checksum },
-      pages,
+      {
+        ...state,
+        revision,
+        checksum,
+        compactRevision: Math.max(compactRevision, state.compactRevision),
+        logged: logged ?? state.logged,
+      },
+      pagesOf(records) + removed.records.length,
       records.some((record) => record.version > 0),
       (keep) => {
         for (const { record, header } of parts) {
           keep(this.#tables.records.put(record.sequence, header));
           if (record.size > 0) keep(this.#tables.values.put(record.sequence, record.value as Buffer));
         }
-        for (const { id, ttl } of granted) {
+        for (const { id, ttl } of leases) {
+          if (ttl === undefined) {
+            keep(this.#tables.leases.remove(id));
+            continue;
+          }
           const value = Buffer.allocUnsafe(8);
           value.writeDoubleLE(ttl);
           keep(this.#tables.leases.put(id, value));
         }
-        for (const id of revoked) keep(this.#tables.leases.remove(id));
         this.#remove(removed.records, keep);
       },
     );
     this.#sequence = sequence;
+    for (const record of records) if (record.version > 0) record.value = undefined;
   }
 
   compact(revision: number): Promise<void> {
     return this.#next(() =>
       this.#commit({ ...this.#state, compactRevision: Math.max(revision, this.#state.compactRevision) }, 0, false, () => undefined),
     );
+  }
+
+  /** Sees to it that later writes find room for so many pages. Rejects with StoreError 'no-space'. */
+  async makeRoom(pages: number, puts: boolean): Promise<void> {
+    if (this.#room.has(pages, puts)) return;
+    try {
+      await this.#next(() => this.#room.reserve(pages, puts, () => pagesIn(this.#tables)));
+    } catch (error) {
+      throw error instanceof StoreError ? error : failureOf(this.path, error);
+    }
   }
 
   /** In smaller and smaller parts where the disk is full: even deleting takes pages, but few for few records. */
@@ -234,8 +266,9 @@ export class LmdbBacking implements Backing {
       this.#broken = cause;
       // At once, for the sake of readers. Where it fails, the next write tries again.
       await this.#reopen().catch(() => undefined);
-      throw this.#failure(cause);
+      throw failureOf(this.path, cause);
     }
+    this.#room.spend(pages);
     this.#state = state;
   }
 
@@ -248,16 +281,6 @@ export class LmdbBacking implements Backing {
     if (found !== known)
       throw new StoreError('closed', `Store ${this.path} must be opened anew: after a failed write it is at ${found}, not at ${known}`);
     this.#broken = undefined;
-  }
-
-  #failure(cause: unknown): StoreError {
-    const { code } = cause as { code?: number };
-    const mapFull = -30792;
-    const enospc = 28;
-    const dquot = 122;
-    if (code === mapFull || code === enospc || code === dquot) return noSpace(cause);
-    const message = cause instanceof Error ? cause.message : String(cause);
-    return new StoreError('unavailable', `Store ${this.path} does not answer: ${message}`, { cause });
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * What is on the disk. One LMDB environment, four tables:
+ * What is on the disk: a log (log-format.ts) of what is not yet in LMDB, and one LMDB environment with four tables:
  *
  *   records   sequence → header of a record (below), small, so that opening reads little
  *   values    sequence → the value as it was given; absent for tombstones and empty values
@@ -14,7 +14,9 @@ import { crc32 } from 'node:zlib';
 import type { Record } from '../mvcc/record.ts';
 import { noValue } from '../mvcc/record.ts';
 
-export const formatVersion = 1;
+export const formatVersion = 2;
+/** The oldest that can be read: it had no log. */
+export const oldestFormat = 1;
 
 export interface State {
   format: number;
@@ -23,6 +25,9 @@ export interface State {
   checksum: number;
   /** Closed in order: nothing was shown that is not here. */
   clean: boolean;
+  /** The newest entry of the log that is here, and the salt of its entries. */
+  logged: number;
+  salt: number;
 }
 
 const fixed = 41;
@@ -31,9 +36,13 @@ export function headerSize(record: Record): number {
   return fixed + record.key.length;
 }
 
-/** Writes the header of `record` into `target`, which has its size. Sets the record's checksum. */
-export function writeHeader(record: Record, target: Buffer): void {
+/** Sets the record's checksum, which its header says. */
+export function sumValue(record: Record): void {
   record.checksum = record.size > 0 ? crc32(record.value!) : 0;
+}
+
+/** Writes the header of `record` into `target`, which has its size. */
+export function writeHeader(record: Record, target: Buffer): void {
   target[0] = 0;
   target.writeDoubleLE(record.modRevision, 1);
   target.writeDoubleLE(record.createRevision, 9);
@@ -42,6 +51,13 @@ export function writeHeader(record: Record, target: Buffer): void {
   target.writeUInt32LE(record.size, 33);
   target.writeUInt32LE(record.checksum, 37);
   target.write(record.key, fixed, 'latin1');
+}
+
+/** What a record adds to the checksum. */
+export function headerSum(record: Record): number {
+  const header = Buffer.allocUnsafe(headerSize(record));
+  writeHeader(record, header);
+  return crc32(header);
 }
 
 export function readHeader(sequence: number, header: Buffer): Record {

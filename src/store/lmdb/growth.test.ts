@@ -35,7 +35,7 @@ const churns: Churn[] = [
 ];
 const keys = 200;
 const writes = 1500;
-const rounds = 12;
+const rounds = 16;
 
 for (const { name, size, writers = 300, durability = 'durable', passing, reads, slack = 1.1 } of churns)
   test(`the file does not grow under steady churn: ${name}`, async () => {

@@ -36,8 +36,7 @@ export async function importStore(path: string, { revision, keyValues, leases }:
       await backing.write({
         records: records.slice(at, at + batch),
         revision,
-        granted: at === 0 ? leases : [],
-        revoked: [],
+        leases: at === 0 ? leases : [],
         superfluous: [],
       });
     await backing.compact(revision);

@@ -1,13 +1,13 @@
 /**
  * The default store: on this machine's disk, in LMDB. What `txn` acknowledged survives the process and the power.
- * Read first: backing.ts for what is written when, format.ts for what it looks like; ../mvcc/store.ts for all the rest.
+ * Read first: logged-backing.ts for what is written when, format.ts for what it looks like; ../mvcc/store.ts for all the rest.
  */
 import { systemRandom } from '#machinery/clock';
 import type { Random } from '#machinery/clock';
 import type { Recovered } from '../mvcc/backing.ts';
 import { MvccStore } from '../mvcc/store.ts';
 import type { MvccOptions } from '../mvcc/store.ts';
-import { LmdbBacking } from './backing.ts';
+import { LoggedBacking } from './logged-backing.ts';
 
 export { restoreSnapshot, saveSnapshot, snapshotStatus, verifyStore } from './snapshot.ts';
 
@@ -20,10 +20,10 @@ export interface LmdbStoreOptions extends Omit<MvccOptions, 'random'> {
 }
 
 /** Opens or makes a store. Rejects with StoreError 'corrupt' where the disk does not hold what was written, 'invalid' where another process has it. */
-export async function lmdbStore({ path, ...options }: LmdbStoreOptions): Promise<LmdbStore> {
-  const backing = new LmdbBacking(path);
+export async function lmdbStore({ path, random = systemRandom, ...options }: LmdbStoreOptions): Promise<LmdbStore> {
+  const backing = new LoggedBacking({ path, random, clock: options.clock });
   try {
-    return new LmdbStore({ random: systemRandom, quotaBytes: 8 * 1024 ** 3, ...options }, backing, await backing.recover());
+    return new LmdbStore({ random, quotaBytes: 8 * 1024 ** 3, ...options }, backing, await backing.recover());
   } catch (error) {
     await backing.abandon();
     throw error;
@@ -31,22 +31,22 @@ export async function lmdbStore({ path, ...options }: LmdbStoreOptions): Promise
 }
 
 export class LmdbStore extends MvccStore {
-  readonly #lmdb: LmdbBacking;
+  readonly #own: LoggedBacking;
 
-  constructor(options: MvccOptions, backing: LmdbBacking, recovered: Recovered) {
+  constructor(options: MvccOptions, backing: LoggedBacking, recovered: Recovered) {
     super(options, backing, recovered);
-    this.#lmdb = backing;
+    this.#own = backing;
   }
 
   /** Copies the store as of one revision, which it returns, into `directory`, while writes go on. The copy can be opened as it is. */
   async snapshot(directory: string): Promise<number> {
     await this.flush();
     const revision = await this.revision();
-    await this.#lmdb.snapshot(directory);
+    await this.#own.snapshot(directory);
     return revision;
   }
 
   size(): { total: number; inUse: number } {
-    return { total: this.#lmdb.size().total, inUse: this.bytes };
+    return { total: this.#own.size().total, inUse: this.bytes };
   }
 }

@@ -13,14 +13,18 @@ export function own(directory: string): () => void {
       return () => rmSync(path, { force: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const found = read(path);
-      const [pid, start] = found.split(' ');
-      if (pid && alive(Number(pid)) && startOf(Number(pid)) === start)
-        throw new StoreError('invalid', `Cannot open store ${directory}: process ${pid} has it open`);
+      const pid = ownerOf(directory);
+      if (pid) throw new StoreError('invalid', `Cannot open store ${directory}: process ${pid} has it open`);
       // Its owner died without giving it back.
       rmSync(path, { force: true });
     }
   }
+}
+
+/** The living process that has a store open. */
+export function ownerOf(directory: string): string | undefined {
+  const [pid, start] = read(join(directory, 'owner')).split(' ');
+  return pid && alive(Number(pid)) && startOf(Number(pid)) === start ? pid : undefined;
 }
 
 function read(path: string): string {

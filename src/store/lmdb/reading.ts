@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import type { Transaction } from 'lmdb';
 import { StoreError } from '../contract.ts';
 import type { Record } from '../mvcc/record.ts';
-import { formatVersion, plus, readHeader } from './format.ts';
+import { formatVersion, oldestFormat, plus, readHeader } from './format.ts';
 import type { State } from './format.ts';
 import { corrupt } from './meta-pages.ts';
 import type { Tables } from './tables.ts';
@@ -11,11 +11,12 @@ import type { Tables } from './tables.ts';
 /** `transaction`: reads as of one commit, while another process goes on. */
 export function readState(path: string, { meta }: Tables, transaction?: Transaction): State {
   const found = meta.get('state', { ...(transaction && { transaction }) });
-  if (!found) return { format: formatVersion, revision: 1, compactRevision: 0, checksum: 0, clean: true };
-  const state = JSON.parse(found.toString()) as State;
-  if (state.format !== formatVersion)
+  if (!found) return { format: formatVersion, revision: 1, compactRevision: 0, checksum: 0, clean: true, logged: 0, salt: 0 };
+  const state = JSON.parse(found.toString()) as Partial<State> & Omit<State, 'logged' | 'salt'>;
+  if (!(state.format >= oldestFormat && state.format <= formatVersion))
     throw new StoreError('invalid', `Cannot open store ${path}: its format is ${state.format}, this version knows ${formatVersion}`);
-  return state;
+  const { revision, compactRevision, checksum, clean, logged = 0, salt = 0 } = state;
+  return { format: formatVersion, revision, compactRevision, checksum, clean, logged, salt };
 }
 
 /** Throws StoreError 'corrupt' where the records are not those that `state` sums up. */

@@ -18,8 +18,11 @@ const chunk = { least: 256, most: 4096 };
 /** A value's page has so many bytes of its own. */
 const pageHeader = 16;
 
-/** Pages that a record may need at most, with a split leaf. */
-export const pagesOf = ({ size }: Record): number => 1 + (size > pageSize / 4 ? Math.ceil((size + pageHeader) / pageSize) : 0.5);
+/** Pages that records may need at most, with split leaves. */
+export const pagesOf = (records: readonly Record[]): number =>
+  records.reduce((sum, { size }) => sum + 1 + (size > pageSize / 4 ? Math.ceil((size + pageHeader) / pageSize) : 0.5), 0);
+
+const cost = (pages: number, puts: boolean): number => base + Math.ceil(pages) + (puts ? reserve : 0);
 
 export class Room {
   readonly #path: string;
@@ -36,17 +39,25 @@ export class Room {
 
   /** Rejects with StoreError 'no-space'. `now` says what LMDB uses at the moment. */
   async reserve(pages: number, puts: boolean, now: () => { last: number; free: number }): Promise<void> {
-    const cost = base + Math.ceil(pages);
-    const wanted = cost + (puts ? reserve : 0);
-    if (this.#left < wanted) {
-      const { last, free } = now();
-      this.#left = this.#allocated - (last + 1);
-      if (this.#left < wanted) await this.#grow(wanted - this.#left, (last + 1) >> 2, free, wanted);
-    }
-    this.#left -= cost;
+    if (this.has(pages, puts)) return;
+    const wanted = cost(pages, puts);
+    const { last, free } = now();
+    this.#allocated = Math.max(this.#allocated, last + 1);
+    this.#left = this.#allocated - (last + 1);
+    if (this.#left < wanted) await this.#grow(wanted - this.#left, (last + 1) >> 2, free);
   }
 
-  async #grow(missing: number, share: number, free: number, wanted: number): Promise<void> {
+  /** So many pages need not be reserved. */
+  has(pages: number, puts: boolean): boolean {
+    return this.#left >= cost(pages, puts);
+  }
+
+  /** A commit has taken so many at most. */
+  spend(pages: number): void {
+    this.#left -= cost(pages, false);
+  }
+
+  async #grow(missing: number, share: number, free: number): Promise<void> {
     const ample = Math.max(missing, Math.min(chunk.most, Math.max(chunk.least, share)));
     for (const pages of ample > missing ? [ample, missing] : [missing])
       try {
@@ -56,7 +67,7 @@ export class Room {
         const { code } = error as NodeJS.ErrnoException;
         if (code !== 'ENOSPC' && code !== 'EDQUOT' && code !== 'EFBIG') throw error;
         // Free pages may lie apart, and the newest of them cannot be used yet.
-        if (pages === missing && free < wanted * 4) throw noSpace(error);
+        if (pages === missing && free < missing * 4) throw noSpace(error);
       }
   }
 

@@ -1,6 +1,7 @@
 /**
  * Snapshots: a store as of one revision in one file, which is LMDB's own with nothing in it but what is in use. Taken while the
- * store is written to, by this process or another; verified when taken, when looked at and when restored.
+ * store is written to, by this process or another; verified when taken, when looked at and when restored. Who reads a store from outside reads
+ * its log first, then LMDB: what is in the log no more is there.
  * upstream: etcdctl snapshot save, etcdutl snapshot status, restore.
  */
 import { copyFileSync, cpSync, existsSync, linkSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
@@ -8,7 +9,12 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { StoreError } from '../contract.ts';
 import { noValue } from '../mvcc/record.ts';
 import { LmdbBacking } from './backing.ts';
+import { headerSum, plus } from './format.ts';
+import { entriesAfter } from './log-format.ts';
+import { readLog } from './log.ts';
+import { merged, replay } from './logged-backing.ts';
 import { checkMetaPages, markMade } from './meta-pages.ts';
+import { ownerOf } from './owner.ts';
 import { checkValue, readRecords, readState } from './reading.ts';
 import { openTables } from './tables.ts';
 
@@ -29,23 +35,27 @@ export interface StoreSummary {
 export async function verifyStore(path: string): Promise<StoreSummary> {
   if (!existsSync(join(path, 'data.mdb'))) throw new StoreError('invalid', `Cannot read store ${path}: there is none`);
   checkMetaPages(path);
+  const beside = ownerOf(path) !== undefined;
+  const log = readLog(path);
   const tables = openTables(path, true);
   try {
     const transaction = tables.root.useReadTransaction();
     try {
       const state = readState(path, tables, transaction);
       const { records } = readRecords(path, tables, state, transaction);
+      const logged = merged(entriesAfter(path, log, state.logged, state.salt, beside), state).logged;
       let bytes = 0;
       const live = new Set<string>();
-      for (const record of records) {
-        const value = record.size === 0 ? noValue : tables.values.get(record.sequence, { transaction });
+      for (const record of [...records, ...logged.records]) {
+        const value = record.size === 0 ? noValue : (record.value ?? tables.values.get(record.sequence, { transaction }));
         checkValue(path, record, value);
         bytes += value.length;
         if (record.version > 0) live.add(record.key);
         else live.delete(record.key);
       }
-      const { revision, compactRevision, checksum } = state;
-      return { revision, compactRevision, keys: live.size, records: records.length, bytes, checksum };
+      const checksum = logged.records.reduce((sum, record) => plus(sum, headerSum(record)), state.checksum);
+      const { revision, compactRevision } = logged;
+      return { revision, compactRevision, keys: live.size, records: records.length + logged.records.length, bytes, checksum };
     } finally {
       transaction.done();
     }
@@ -61,18 +71,37 @@ export async function saveSnapshot(path: string, file: string): Promise<StoreSum
   const work = workBeside(file);
   try {
     checkMetaPages(path);
-    const tables = openTables(path, true);
-    try {
-      await tables.root.backup(work, true);
-    } finally {
-      await tables.root.close();
-    }
-    const summary = await verifyStore(work);
+    const beside = ownerOf(path) !== undefined;
+    const log = readLog(path);
+    await copyTables(path, work);
+    const summary = await verifyStore(await withLog(work, log, beside));
     renameSync(join(work, 'data.mdb'), file);
     return summary;
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+async function copyTables(path: string, directory: string): Promise<void> {
+  const tables = openTables(path, true);
+  try {
+    await tables.root.backup(directory, true);
+  } finally {
+    await tables.root.close();
+  }
+}
+
+/** Puts what its log has beyond it into the copy of a store. */
+async function withLog(copy: string, log: readonly Buffer[], beside: boolean): Promise<string> {
+  const lmdb = new LmdbBacking(copy);
+  const added = await replay(lmdb, log, beside).finally(() => lmdb.abandon());
+  if (added === 0) return copy;
+  // Once more, for nothing is to be in it but what is in use.
+  const small = join(copy, 'small');
+  mkdirSync(small, { mode: 0o700 });
+  await copyTables(copy, small);
+  renameSync(join(small, 'data.mdb'), join(copy, 'data.mdb'));
+  return copy;
 }
 
 /** Reads all of a snapshot file, or of a directory that LmdbStore.snapshot made. */
@@ -110,7 +139,7 @@ export async function restoreSnapshot(snapshot: string, path: string, bump = 1_0
     cpSync(statSync(snapshot).isDirectory() ? join(snapshot, 'data.mdb') : snapshot, join(path, 'data.mdb'));
     const backing = new LmdbBacking(path);
     const { revision } = await backing.recover();
-    await backing.write({ records: [], revision: revision + bump, granted: [], revoked: [], superfluous: [] });
+    await backing.write({ records: [], revision: revision + bump, leases: [], superfluous: [] });
     await backing.compact(revision + bump);
     await backing.close(revision + bump);
     return { ...summary, revision: revision + bump, compactRevision: revision + bump };

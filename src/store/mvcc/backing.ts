@@ -6,10 +6,16 @@ export interface Batch {
   records: readonly Record[];
   /** The store's revision after the batch. */
   revision: number;
-  granted: readonly { id: number; ttl: number }[];
-  revoked: readonly number[];
+  /** In the order they happened. */
+  leases: readonly LeaseChange[];
   /** Records that no read can see any more: freed along with it, where there is room for that. */
   superfluous: readonly Record[];
+}
+
+/** A lease granted for so many seconds, or revoked. */
+export interface LeaseChange {
+  id: number;
+  ttl: number | undefined;
 }
 
 /** Where an MVCC store keeps what must survive the process. Without one it is a memory store. */
@@ -23,7 +29,7 @@ export interface Backing {
   load(record: Record): Uint8Array;
   /**
    * Resolves when all of it is durable; on rejection none of it is there. Never called again before it has settled.
-   * Answers whether what was superfluous is freed.
+   * Drops a record's value from memory once it can `load` it. Answers whether what was superfluous is, or will be, freed.
    */
   write(batch: Batch): Promise<boolean>;
   /** Makes the compaction durable; what it makes superfluous is named to `drop` later. */

@@ -117,7 +117,7 @@ test('a failed write takes back what waited and what was built on it', async () 
   await turn();
   // The lease, which was shown, is written again beside it.
   assert.deepEqual(
-    writes.at(-1)!.batch.granted.map((lease) => lease.id),
+    writes.at(-1)!.batch.leases.map((lease) => lease.id),
     [id],
   );
   await writes.at(-1)!.succeed();

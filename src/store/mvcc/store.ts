@@ -312,7 +312,9 @@ export class MvccStore implements Store {
   /** Undefined where it is done already, else resolves when visible. */
   #commit(changes: Record[], deferred: boolean, lease?: Pick<Waiting, 'granted' | 'revoked'>): Promise<void> | undefined {
     const backing = this.#backing;
-    const mayShow = this.#waiting.length === 0 && (!backing || (deferred && this.#newest - this.#durable < backing.reserve));
+    // After a failed write nothing is shown before it is written: what failed may be on the disk all the same, under the same revision.
+    const early = deferred && this.#failure === undefined;
+    const mayShow = this.#waiting.length === 0 && (!backing || (early && this.#newest - this.#durable < backing.reserve));
     if (mayShow) {
       if (this.#backing)
         this.#postpone({ revision: this.#newest, changes, deferred, done: () => undefined, fail: () => undefined, ...lease });
@@ -356,15 +358,14 @@ export class MvccStore implements Store {
       records,
       revision,
       superfluous,
-      granted: all.flatMap((entry) => entry.granted ?? []),
-      revoked: all.flatMap((entry) => entry.revoked?.id ?? []),
+      leases: all.flatMap(({ granted, revoked }) => granted ?? (revoked ? { id: revoked.id, ttl: undefined } : [])),
     });
     this.#write = write.then(
       (freed) => {
         this.#carrying = freed;
         this.#carried = 0;
         if (!freed) this.#garbage.unshift(...superfluous);
-        this.#written(early, group, revision);
+        this.#written(group, revision);
       },
       (error: unknown) => {
         this.#carrying = false;
@@ -375,7 +376,7 @@ export class MvccStore implements Store {
     );
   }
 
-  #written(early: Waiting[], group: Waiting[], revision: number): void {
+  #written(group: Waiting[], revision: number): void {
     this.#write = undefined;
     this.#durable = revision;
     this.#failure = undefined;
@@ -393,7 +394,6 @@ export class MvccStore implements Store {
       const records = shown.flatMap((entry) => entry.changes);
       if (records.length > 0) this.#watchers.publish(records);
     }
-    for (const entry of [...early, ...group]) for (const record of entry.changes) if (record.version > 0) record.value = undefined;
     for (const entry of shown) entry.done();
   }
 

@@ -11,7 +11,7 @@ export class Said {
   readonly acknowledged = new Map<string, number>();
   /** Revision → the key that it changed. */
   readonly seen = new Map<number, string>();
-  snapshots: string[] = [];
+  snapshots: { directory: string; revision: number }[] = [];
   newest = 0;
   transactions = 0;
 
@@ -22,7 +22,7 @@ export class Said {
       if (kind === 'ack') {
         this.acknowledged.set(one, Number(two));
         this.transactions++;
-      } else if (kind === 'snapshot') this.snapshots.push(one);
+      } else if (kind === 'snapshot') this.snapshots.push({ directory: one, revision: Number(two) });
       else {
         const revision = Number(one);
         const before = this.seen.get(revision);
@@ -65,7 +65,11 @@ export async function check(path: string, said: Said): Promise<void> {
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
-  for (const snapshot of said.snapshots.splice(0)) await verifyStore(snapshot);
+  for (const { directory, revision } of said.snapshots.splice(0)) {
+    const found = await verifyStore(directory);
+    assert(found.revision >= revision, `the snapshot of revision ${revision} is of ${found.revision}`);
+    rmSync(directory, { recursive: true });
+  }
 }
 
 /** Every revision that is still there is whole, and is what was shown under its number. */

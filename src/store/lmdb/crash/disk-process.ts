@@ -9,6 +9,8 @@ import { mount } from './fuse.ts';
 export interface DiskFaults {
   /** Bytes that all files together may have. */
   capacity?: number;
+  /** Only what is asked of files of this name fails or is slow. */
+  file?: string;
   /** Errno of writes, of syncs. */
   write?: number;
   sync?: number;
@@ -48,6 +50,7 @@ async function serve(directory: string): Promise<void> {
     faults = message;
     let syncs = faults.syncsBefore ?? 0;
     disk.faults = {
+      ...(faults.file && { file: faults.file }),
       ...(faults.write && { write: faults.write }),
       async beforeSync() {
         if (faults.syncDelay) await sleep(systemClock, faults.syncDelay);

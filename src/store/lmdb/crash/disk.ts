@@ -2,7 +2,7 @@
  * A disk in memory with the faults of real ones: it forgets what was not synced, fills up, fails and is slow.
  * What is written is seen by every reader at once and is durable after the file's next sync; `powerLoss` gives a machine's disk as it
  * may be found after the power failed: what was synced, and any part of what was written since, in 512-byte sectors.
- * Names are durable at once: LMDB makes its two files when a store is made, and none later.
+ * Names are durable at once: a store's files are made when it is made, and none later.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ interface Change {
 
 interface Node {
   node: number;
+  name: string;
   /** Present: a directory. */
   entries?: Map<string, Node>;
   content: Content;
@@ -63,12 +64,14 @@ class Content {
 
 /** What happens to the next operations. Zeros and absent fields: nothing. */
 export interface Faults {
+  /** To those on files of this name; absent: on all. */
+  file?: string;
   /** Errno of writes, syncs. */
   write?: number;
   sync?: number;
   /** Resolves when a sync may go on. */
   beforeSync?: () => Promise<void>;
-  /** Told of every write and sync of the data file, before and after it takes effect. */
+  /** Told of every write and sync, before and after it takes effect. */
   observe?: (step: 'before write' | 'after write' | 'before sync' | 'after sync') => void;
 }
 
@@ -81,7 +84,7 @@ export class FaultyDisk implements FileSystem {
   /** `capacity`: bytes that all files together may have. */
   constructor(capacity: () => number = () => Infinity) {
     this.#capacity = capacity;
-    this.#create(true);
+    this.#create('', true);
   }
 
   /** Takes a plain directory's files, as synced ones, into a directory `name`. Nothing where there is none. */
@@ -123,7 +126,7 @@ export class FaultyDisk implements FileSystem {
   }
 
   make(parent: number, name: string, directory: boolean): Attributes {
-    const made = this.#create(directory);
+    const made = this.#create(name, directory);
     this.#nodes.get(parent)!.entries!.set(name, made);
     return attributesOf(made);
   }
@@ -160,7 +163,7 @@ export class FaultyDisk implements FileSystem {
   write(node: number, offset: number, data: Buffer): number {
     const found = this.#nodes.get(node)!;
     this.faults.observe?.('before write');
-    if (this.faults.write) return -this.faults.write;
+    if (this.faults.write && this.#concerns(found)) return -this.faults.write;
     const grown = Math.max(0, offset + data.length - found.content.size);
     if (grown > 0 && this.used + grown > this.#capacity()) return -errno.ENOSPC;
     this.#change(found, { offset, data });
@@ -172,9 +175,9 @@ export class FaultyDisk implements FileSystem {
     const found = this.#nodes.get(node)!;
     // What comes while a slow sync lasts is not covered by it.
     const covered = found.pending.length;
-    await this.faults.beforeSync?.();
+    if (this.#concerns(found)) await this.faults.beforeSync?.();
     this.faults.observe?.('before sync');
-    if (this.faults.sync) return -this.faults.sync;
+    if (this.faults.sync && this.#concerns(found)) return -this.faults.sync;
     for (const change of found.pending.splice(0, covered)) found.durable.apply(change);
     this.faults.observe?.('after sync');
     return 0;
@@ -185,11 +188,15 @@ export class FaultyDisk implements FileSystem {
     return { total, free: total - this.used };
   }
 
-  #create(directory: boolean): Node {
-    const made: Node = { node: this.#next++, content: new Content(), durable: new Content(), pending: [] };
+  #create(name: string, directory: boolean): Node {
+    const made: Node = { node: this.#next++, name, content: new Content(), durable: new Content(), pending: [] };
     if (directory) made.entries = new Map();
     this.#nodes.set(made.node, made);
     return made;
+  }
+
+  #concerns({ name }: Node): boolean {
+    return this.faults.file === undefined || this.faults.file === name;
   }
 
   #change(node: Node, change: Change): void {

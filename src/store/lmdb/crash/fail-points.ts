@@ -1,18 +1,23 @@
 /** A backing that kills its process at a named point, to see what is found afterwards. upstream: etcd's gofail points in its backend. */
 import type { Batch, Recovered } from '../../mvcc/backing.ts';
 import type { Record } from '../../mvcc/record.ts';
-import { LmdbBacking } from '../backing.ts';
+import type { Logged } from '../log-format.ts';
+import { LoggedBacking } from '../logged-backing.ts';
+import type { LoggedOptions } from '../logged-backing.ts';
 
 /** Steps of the backing, each of which can be cut short before and after. The disk has points of its own: its writes and syncs. */
-export const failPoints = ['recover', 'write', 'compact', 'drop', 'snapshot'].flatMap((step) => [`before ${step}`, `after ${step}`]);
+export const failPoints = ['recover', 'write', 'log', 'apply', 'compact', 'drop', 'snapshot'].flatMap((step) => [
+  `before ${step}`,
+  `after ${step}`,
+]);
 
-export class FailingBacking extends LmdbBacking {
+export class FailingBacking extends LoggedBacking {
   readonly #point: string | undefined;
   #left: number;
 
   /** Dies when `point` is reached for the `count`th time. */
-  constructor(path: string, point: string | undefined, count: number) {
-    super(path);
+  constructor(options: LoggedOptions, point: string | undefined, count: number) {
+    super(options);
     this.#point = point;
     this.#left = count;
   }
@@ -23,6 +28,14 @@ export class FailingBacking extends LmdbBacking {
 
   override write(batch: Batch): Promise<boolean> {
     return this.#around('write', () => super.write(batch));
+  }
+
+  protected override log(logged: Logged): Promise<number> {
+    return this.#around('log', () => super.log(logged));
+  }
+
+  protected override apply(): Promise<void> {
+    return this.#around('apply', () => super.apply());
   }
 
   override compact(revision: number): Promise<void> {

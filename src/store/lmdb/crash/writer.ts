@@ -4,7 +4,7 @@
  *
  *   ack <writer> <number> <revision>    a durable transaction: must be there
  *   saw <revision> <key>                anything that was shown: its revision must never stand for something else
- *   snapshot <directory>                taken: must be whole
+ *   snapshot <directory> <revision>     taken: must be whole, and not older
  */
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,7 @@ import { FailingBacking } from './fail-points.ts';
 const writers = 8;
 
 async function write(path: string, point: string | undefined, count: number): Promise<never> {
-  const backing = new FailingBacking(path, point, count);
+  const backing = new FailingBacking({ path, clock: systemClock, random: systemRandom }, point, count);
   const store = new LmdbStore({ clock: systemClock, random: systemRandom, deferral: 20 }, backing, await backing.recover());
   // A pipe is written synchronously: what was said has left the process.
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -41,10 +41,9 @@ async function write(path: string, point: string | undefined, count: number): Pr
       lease = id;
       if (value % 8 === index) await store.compact(revision).catch(ignore);
       if (index === 0 && value % 40 === 5) {
-        const directory = `${path}-snapshot`;
+        const directory = `${path}-snapshot-${value}`;
         rmSync(directory, { recursive: true, force: true });
-        await store.snapshot(directory);
-        say(`snapshot ${directory}`);
+        say(`snapshot ${directory} ${await store.snapshot(directory)}`);
       }
     }
   };
