@@ -38,10 +38,10 @@ export class LmdbStore extends MvccStore {
     this.#own = backing;
   }
 
-  /** Copies the store as of one revision, which it returns, into `directory`, while writes go on. The copy can be opened as it is. */
+  /** Copies the store as of a revision, the one it returns or a later one, into `directory`, while writes go on. The copy can be opened as it is. */
   async snapshot(directory: string): Promise<number> {
     await this.flush();
-    const revision = await this.revision();
+    const revision = this.written;
     await this.#own.snapshot(directory);
     return revision;
   }

@@ -248,6 +248,11 @@ export class MvccStore implements Store {
     return { revision, compactRevision: revision, seen: revision, records, leases };
   }
 
+  /** The newest revision that is written. What is deferred may be shown before. */
+  protected get written(): number {
+    return this.#durable;
+  }
+
   /** Bytes of keys and values that are kept, history included. */
   get bytes(): number {
     return this.#bytes;
