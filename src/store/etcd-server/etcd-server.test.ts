@@ -19,10 +19,10 @@ const put = (key: string, value: string) => ({
   failure: [],
 });
 
-async function setup() {
+async function setup(options: { quotaBytes?: number } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'coxswain-etcd-server-'));
   const address = `unix://${directory}/etcd.sock`;
-  const store = memoryStore({ clock: virtualClock() });
+  const store = memoryStore({ clock: virtualClock(), ...options });
   const server = await etcdServer({ store, clock: systemClock, address, tls: 'insecure' });
   const connection = await Connection.open({ endpoints: [address], clock: systemClock, callTimeout: 5000 });
   return {
@@ -123,6 +123,33 @@ test('it tells what it is, and refuses what one member cannot do', async () => {
   assert.equal((await ask('Auth', 'AuthStatus'))['enabled'] ?? false, false);
   await assert.rejects(ask('Cluster', 'MemberAdd'), /one member/);
   await assert.rejects(ask('Auth', 'Authenticate'), /authentication is not enabled/);
+});
+
+test('without space left an alarm is on, and nothing is put until it is disarmed', async () => {
+  await using own = await setup({ quotaBytes: 2000 });
+  const { store, connection } = own;
+  const ask = (service: string, name: string, request: Wire = {}): Promise<Wire> => connection.call(service, name, request, true);
+  const write = (size: number): Promise<Wire> => ask('KV', 'Put', { key: Buffer.from('a'), value: Buffer.alloc(size) });
+  const alarms = async (): Promise<string[]> =>
+    ((await ask('Maintenance', 'Alarm', { action: 'GET' }))['alarms'] ?? []).map((alarm: Wire) => alarm['alarm']);
+  await write(1000);
+  assert.deepEqual(await alarms(), []);
+  await assert.rejects(write(1500), /database space exceeded/);
+  assert.deepEqual(await alarms(), ['NOSPACE']);
+  const [said] = (await ask('Maintenance', 'Status'))['errors'];
+  assert.match(said, /^memberID:\d+ alarm:NOSPACE $/);
+  // What would fit is refused as well, and so are leases and transactions with puts; what makes room is not.
+  await assert.rejects(write(10), /database space exceeded/);
+  await assert.rejects(ask('Lease', 'LeaseGrant', { TTL: 60 }), /database space exceeded/);
+  const inner = { requestTxn: { success: [{ requestPut: { key: Buffer.from('b'), value: Buffer.from('x') } }] } };
+  await assert.rejects(ask('KV', 'Txn', { success: [inner] }), /database space exceeded/);
+  await ask('KV', 'DeleteRange', { key: Buffer.from('a') });
+  await ask('KV', 'Compact', { revision: await store.revision() });
+  await ask('Maintenance', 'Defragment');
+  await assert.rejects(write(10), /database space exceeded/);
+  const { alarms: disarmed } = await ask('Maintenance', 'Alarm', { action: 'DEACTIVATE', memberID: 0xc0c5, alarm: 'NOSPACE' });
+  assert.deepEqual([disarmed.length, await alarms()], [1, []]);
+  await write(10);
 });
 
 test('over TLS, who has no certificate of the authority is not let in', async () => {

@@ -2,6 +2,7 @@
 import type { Operation, TxnRequest } from '../contract.ts';
 import { deleteFromWire, putFromWire, rangeFromWire, resultToWire, txnFromWire, txnResultToWire } from '../etcd/protocol.ts';
 import { emptyKey, tooManyOperations } from '../mvcc/errors.ts';
+import { hasPuts } from './alarms.ts';
 import { RangeAnswer } from './encoding.ts';
 import type { Facade, Handler } from './server.ts';
 
@@ -10,7 +11,8 @@ const maxOperations = 128;
 
 async function single(facade: Facade, operation: Operation & { key: string }) {
   if (operation.key === '') throw emptyKey();
-  const { revision, results } = await facade.store.txn({ compare: [], success: [operation], failure: [] });
+  const run = () => facade.store.txn({ compare: [], success: [operation], failure: [] });
+  const { revision, results } = await facade.alarms.watched(operation.type === 'put', run);
   return resultToWire(results[0]!, facade.header(revision));
 }
 
@@ -30,7 +32,7 @@ export const keyValueMethods: Record<string, Handler> = {
   async Txn(facade, wire) {
     const request = txnFromWire(wire);
     check(request);
-    const result = await facade.store.txn(request);
+    const result = await facade.alarms.watched(hasPuts(request), () => facade.store.txn(request));
     return txnResultToWire(result, facade.header(result.revision));
   },
   async Compact(facade, { revision = 0 }) {

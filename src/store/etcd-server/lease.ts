@@ -10,7 +10,7 @@ const gone = (error: unknown): boolean => error instanceof StoreError && error.c
 
 export const leaseMethods: Record<string, Handler> = {
   async LeaseGrant(facade, { TTL = 0, ID = 0 }) {
-    const { id, ttl } = await facade.store.leases.grant(TTL, ID);
+    const { id, ttl } = await facade.alarms.watched(true, () => facade.store.leases.grant(TTL, ID));
     return { header: await header(facade), ID: id, TTL: ttl };
   },
   async LeaseRevoke(facade, { ID = 0 }) {

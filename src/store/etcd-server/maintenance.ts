@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib';
 import { keyValueToWire, toBytes } from '../etcd/protocol.ts';
 import { grpcCode } from '../etcd/failures.ts';
 import { dataOf, etcdDataFile } from '../etcd/data-file.ts';
+import type { AlarmType } from './alarms.ts';
 import { failureOf, Refusal } from './server.ts';
 import type { Facade, Handler, MessageCall } from './server.ts';
 
@@ -28,13 +29,20 @@ async function hash(facade: Facade, revision: number): Promise<{ hash: number; r
   return { hash: sum, revision: revision || result.revision };
 }
 
-const sized = (store: object): { total: number; inUse: number } | undefined =>
-  'size' in store && typeof store.size === 'function' ? (store.size() as { total: number; inUse: number }) : undefined;
+/** Stores that lie on a disk of ours. */
+interface Space {
+  readonly quota: number;
+  size(): { total: number; inUse: number };
+  defragment(): Promise<void>;
+}
+
+const spaceOf = (store: object): Space | undefined => ('size' in store && 'defragment' in store ? (store as Space) : undefined);
 
 export const maintenanceMethods: Record<string, Record<string, Handler>> = {
   Maintenance: {
     async Status(facade) {
-      const size = sized(facade.store);
+      const space = spaceOf(facade.store);
+      const size = space?.size();
       const own = await header(facade);
       return {
         header: own,
@@ -42,15 +50,26 @@ export const maintenanceMethods: Record<string, Record<string, Handler>> = {
         storageVersion: '3.6.0',
         dbSize: size?.total ?? 0,
         dbSizeInUse: size?.inUse ?? 0,
+        dbSizeQuota: space && Number.isFinite(space.quota) ? space.quota : 0,
+        downgradeInfo: { enabled: false },
+        errors: facade.alarms.list().map((type) => `memberID:${facade.memberId} alarm:${type} `),
         leader: facade.memberId,
         raftIndex: own['revision'],
         raftAppliedIndex: own['revision'],
         raftTerm: 1,
       };
     },
-    Alarm: async (facade) => ({ header: await header(facade), alarms: [] }),
-    // Space is used again as it becomes free; there is nothing to put together.
-    Defragment: async (facade) => ({ header: await header(facade) }),
+    async Alarm(facade, { action = 'GET', alarm = 'NONE' }) {
+      const { alarms, memberId } = facade;
+      const type = alarm as AlarmType;
+      const changed = action === 'ACTIVATE' ? alarms.raise(type) : action === 'DEACTIVATE' && alarms.disarm(type);
+      const told = action === 'GET' ? alarms.list(type) : changed ? [type] : [];
+      return { header: await header(facade), alarms: told.map((one) => ({ memberID: memberId, alarm: one })) };
+    },
+    async Defragment(facade) {
+      await spaceOf(facade.store)?.defragment();
+      return { header: await header(facade) };
+    },
     async Hash(facade) {
       const found = await hash(facade, 0);
       return { header: facade.header(found.revision), hash: found.hash };

@@ -4,6 +4,8 @@ import { codec, services } from '../etcd/protocol.ts';
 import type { Method, Wire } from '../etcd/protocol.ts';
 import { tooLarge } from '../mvcc/errors.ts';
 import { toGrpc } from '../etcd/failures.ts';
+import { alarmsOf } from './alarms.ts';
+import type { Alarms } from './alarms.ts';
 import { encodeAnswer, RangeAnswer } from './encoding.ts';
 import { grpcServer } from './grpc.ts';
 import type { Failure, GrpcServer, ServerTls, Service, StreamCall } from './grpc.ts';
@@ -40,6 +42,7 @@ export interface Facade {
   header(revision: number): Wire;
   advertise: string;
   memberId: number;
+  alarms: Alarms;
 }
 
 /** Answers one call. Rejects with StoreError, or with gRPC's code and details. */
@@ -59,6 +62,7 @@ export async function etcdServer({
     header: (revision) => ({ clusterId: 0xc0c5, memberId, revision, raftTerm: 1 }),
     advertise: advertise ?? `${tls === 'insecure' ? 'http' : 'https'}://${address}`,
     memberId,
+    alarms: alarmsOf(store),
   };
   const unary: Record<string, Record<string, Handler>> = {
     KV: keyValueMethods,

@@ -12,6 +12,7 @@ import { StoreError } from '../contract.ts';
 import type { Backing, Batch, Recovered } from '../mvcc/backing.ts';
 import { noValue } from '../mvcc/record.ts';
 import type { Record } from '../mvcc/record.ts';
+import { clearDefragment, defragment } from './defragment.ts';
 import { failureOf } from './failures.ts';
 import { headerSize, minus, plus, sumValue, writeHeader } from './format.ts';
 import type { State } from './format.ts';
@@ -34,7 +35,7 @@ export class LmdbBacking implements Backing {
   readonly path: string;
   #tables: Tables;
   readonly #disown: () => void;
-  readonly #room: Room;
+  #room: Room;
   #state: State;
   /** LMDB refuses everything once a meta page could not be written, until the environment is opened anew; why that failed. */
   #broken: unknown;
@@ -46,6 +47,7 @@ export class LmdbBacking implements Backing {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     this.#disown = own(path);
     try {
+      clearDefragment(path);
       checkMetaPages(path);
       this.#tables = openTables(path);
       this.#state = readState(path, this.#tables);
@@ -216,6 +218,20 @@ export class LmdbBacking implements Backing {
   async snapshot(directory: string): Promise<void> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     await this.#tables.root.backup(directory, true);
+  }
+
+  /** Makes the file as short as what is in it. Reads go on meanwhile. */
+  defragment(): Promise<void> {
+    return this.#next(async () => {
+      try {
+        await defragment(this.path, this.#tables, (tables) => (this.#tables = tables));
+      } catch (error) {
+        // Whatever is open now: the next write opens what lies there.
+        this.#broken = error;
+        throw failureOf(this.path, error);
+      }
+      this.#room = new Room(join(this.path, 'data.mdb'));
+    });
   }
 
   /** Bytes of the file that have ever been used, and of those that are in use now. */

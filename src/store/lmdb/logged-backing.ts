@@ -114,6 +114,11 @@ export class LoggedBacking implements Backing {
     await this.#lmdb.snapshot(directory);
   }
 
+  async defragment(): Promise<void> {
+    await this.#drain();
+    await this.#lmdb.defragment();
+  }
+
   size(): { total: number; inUse: number } {
     return this.#lmdb.size();
   }

@@ -32,10 +32,13 @@ export async function lmdbStore({ path, random = systemRandom, ...options }: Lmd
 
 export class LmdbStore extends MvccStore {
   readonly #own: LoggedBacking;
+  /** Bytes of keys and values beyond which puts are refused. */
+  readonly quota: number;
 
   constructor(options: MvccOptions, backing: LoggedBacking, recovered: Recovered) {
     super(options, backing, recovered);
     this.#own = backing;
+    this.quota = options.quotaBytes ?? Infinity;
   }
 
   /** Copies the store as of a revision, the one it returns or a later one, into `directory`, while writes go on. The copy can be opened as it is. */
@@ -46,7 +49,14 @@ export class LmdbStore extends MvccStore {
     return revision;
   }
 
+  /** Gives the space of what is no more back to the disk, while reads and writes go on. It takes as much again as is in use meanwhile. */
+  async defragment(): Promise<void> {
+    await this.reclaimed();
+    await this.#own.defragment();
+  }
+
+  /** Bytes of the file, and of what is in it. */
   size(): { total: number; inUse: number } {
-    return { total: this.#own.size().total, inUse: this.bytes };
+    return this.#own.size();
   }
 }

@@ -87,23 +87,34 @@ export class FaultyDisk implements FileSystem {
     this.#create('', true);
   }
 
-  /** Takes a plain directory's files, as synced ones, into a directory `name`. Nothing where there is none. */
+  /** Takes a plain directory with all that is in it, as synced, as a directory `name`. Nothing where there is none. */
   load(directory: string, name: string): void {
-    if (!existsSync(directory)) return;
-    const { node } = this.make(1, name, true);
-    for (const file of readdirSync(directory)) {
-      const made = this.#nodes.get(this.make(node, file, false).node)!;
-      const change = { offset: 0, data: readFileSync(join(directory, file)) };
-      made.content.apply(change);
-      made.durable.apply(change);
+    if (existsSync(directory)) this.#load(directory, this.make(1, name, true).node);
+  }
+
+  #load(directory: string, parent: number): void {
+    for (const entry of readdirSync(directory, { withFileTypes: true })) {
+      const path = join(directory, entry.name);
+      const made = this.make(parent, entry.name, entry.isDirectory());
+      if (entry.isDirectory()) this.#load(path, made.node);
+      else this.#nodes.get(made.node)!.durable.apply({ offset: 0, data: readFileSync(path) });
+      const node = this.#nodes.get(made.node)!;
+      node.content = node.durable.copy();
     }
   }
 
-  /** Writes the files of directory `name` into a plain one, as they are seen, or as a failure of the power may have left them. */
+  /** Writes directory `name` into a plain one, as it is seen, or as a failure of the power may have left it. */
   copyTo(directory: string, name: string, powerLoss?: Random): void {
+    this.#copyTo(directory, this.#nodes.get(1)!.entries!.get(name), powerLoss);
+  }
+
+  #copyTo(directory: string, from: Node | undefined, powerLoss: Random | undefined): void {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    for (const [file, node] of this.#nodes.get(1)!.entries!.get(name)?.entries ?? [])
-      writeFileSync(join(directory, file), powerLoss ? survivors(node, powerLoss) : node.content.view);
+    for (const [name, node] of from?.entries ?? []) {
+      const path = join(directory, name);
+      if (node.entries) this.#copyTo(path, node, powerLoss);
+      else writeFileSync(path, powerLoss ? survivors(node, powerLoss) : node.content.view);
+    }
   }
 
   /** Changes that no sync has made durable yet. */

@@ -6,7 +6,7 @@ import { LoggedBacking } from '../logged-backing.ts';
 import type { LoggedOptions } from '../logged-backing.ts';
 
 /** Steps of the backing, each of which can be cut short before and after. The disk has points of its own: its writes and syncs. */
-export const failPoints = ['recover', 'write', 'log', 'apply', 'compact', 'drop', 'snapshot'].flatMap((step) => [
+export const failPoints = ['recover', 'write', 'log', 'apply', 'compact', 'drop', 'snapshot', 'defragment'].flatMap((step) => [
   `before ${step}`,
   `after ${step}`,
 ]);
@@ -48,6 +48,10 @@ export class FailingBacking extends LoggedBacking {
 
   override snapshot(directory: string): Promise<void> {
     return this.#around('snapshot', () => super.snapshot(directory));
+  }
+
+  override defragment(): Promise<void> {
+    return this.#around('defragment', () => super.defragment());
   }
 
   async #around<T>(step: string, run: () => Promise<T>): Promise<T> {

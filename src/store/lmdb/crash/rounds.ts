@@ -78,7 +78,7 @@ function start(path: string, point = '', count = 1): Writing {
 
 async function die(path: string, kind: 'moment' | 'point', random: Random, said: Said): Promise<string> {
   const point = kind === 'point' ? failPoints[Math.floor(random.next() * failPoints.length)]! : '';
-  const rare = /recover|snapshot/.test(point);
+  const rare = /recover|snapshot|defragment/.test(point);
   const count = rare ? 1 : 1 + Math.floor(random.next() * 30);
   const { child, ended, begun, output } = start(path, point, count);
   await begun;

@@ -40,6 +40,7 @@ async function write(path: string, point: string | undefined, count: number): Pr
       if (lease !== 0 && value % 2 === 0) await store.leases.revoke(lease);
       lease = id;
       if (value % 8 === index) await store.compact(revision).catch(ignore);
+      if (index === 1 && value % 20 === 3) await store.defragment();
       if (index === 0 && value % 40 === 5) {
         const directory = `${path}-snapshot-${value}`;
         rmSync(directory, { recursive: true, force: true });

@@ -1,0 +1,54 @@
+/**
+ * What etcd says of a store that is out of space: an alarm, listed until somebody disarms it, and no puts until then.
+ * upstream: etcd server/etcdserver/api/v3alarm, apply/apply.go (applierV3Capped). Ours end with the process; the next put raises it anew.
+ */
+import { StoreError } from '../contract.ts';
+import type { Store, TxnRequest } from '../contract.ts';
+import { noSpace } from '../mvcc/errors.ts';
+
+/** As etcd's API names them. 'NONE' stands for all of them, or for none. */
+export type AlarmType = 'NONE' | 'NOSPACE' | 'CORRUPT';
+
+export class Alarms {
+  readonly #active = new Set<AlarmType>();
+
+  /** Those of a type, or all. */
+  list(type: AlarmType = 'NONE'): AlarmType[] {
+    return [...this.#active].filter((alarm) => type === 'NONE' || alarm === type);
+  }
+
+  /** Answers whether something has changed. */
+  raise(type: AlarmType): boolean {
+    if (type === 'NONE' || this.#active.has(type)) return false;
+    this.#active.add(type);
+    return true;
+  }
+
+  disarm(type: AlarmType): boolean {
+    return this.#active.delete(type);
+  }
+
+  /** Runs what may need space: refused while the alarm is on, which it is once there is none. */
+  async watched<T>(puts: boolean, run: () => Promise<T>): Promise<T> {
+    if (puts && this.#active.has('NOSPACE')) throw noSpace();
+    try {
+      return await run();
+    } catch (error) {
+      if (puts && error instanceof StoreError && error.code === 'no-space') this.raise('NOSPACE');
+      throw error;
+    }
+  }
+}
+
+const known = new WeakMap<Store, Alarms>();
+
+/** All servers in front of a store show the same. */
+export function alarmsOf(store: Store): Alarms {
+  const found = known.get(store) ?? new Alarms();
+  known.set(store, found);
+  return found;
+}
+
+/** Nested transactions included. */
+export const hasPuts = ({ success, failure }: TxnRequest): boolean =>
+  [...success, ...failure].some((operation) => operation.type === 'put' || (operation.type === 'txn' && hasPuts(operation.request)));
