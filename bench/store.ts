@@ -1,32 +1,21 @@
 /**
  * `npm run bench -- store`: etcd's API in front of our store beside etcd itself, each in a process of its own, durable, on one disk; and
- * our store in this process beside the same etcd. One client program for both: store/grpc-client.ts.
+ * our store in this process beside the same etcd. One client program for both: store/grpc-client.ts. `--only clients` or `--only million`.
  */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '../src/machinery/clock/mod.ts';
 import { lmdbStore } from '../src/store/mod.ts';
 import { measure, processorSeconds, residentMegabytes } from './frame.ts';
-import type { Bench, Side } from './frame.ts';
-import { grpcClient } from './store/grpc-client.ts';
+import type { Bench, Measurement, Side } from './frame.ts';
 import type { StoreClient } from './store/grpc-client.ts';
+import { millionKeys } from './store/million.ts';
+import { binary, etcd, facade } from './store/servers.ts';
+import type { Served } from './store/servers.ts';
 
-const binary = process.env['ETCD'] ?? join(homedir(), '.cache/coxswain-conformance/bin/etcd');
 const value = Buffer.from(JSON.stringify({ kind: 'ConfigMap', data: { text: 'x'.repeat(1000) } }));
 const keyOf = (index: number): string => `/registry/configmaps/ns-${index % 50}/name-${index}`;
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 
 /** Milliseconds for `total` runs by `clients` at once. */
 async function timed(total: number, clients: number, run: (index: number) => Promise<unknown>): Promise<number> {
@@ -37,61 +26,6 @@ async function timed(total: number, clients: number, run: (index: number) => Pro
   };
   await Promise.all(Array.from({ length: clients }, client));
   return performance.now() - begin;
-}
-
-interface Served extends AsyncDisposable {
-  child: ChildProcess;
-  client: StoreClient;
-}
-
-async function serve(command: string, parameters: string[], port: number): Promise<Served> {
-  const child = spawn(command, parameters, { stdio: ['ignore', 'ignore', 'inherit'] });
-  const ended = new Promise((resolve) => child.once('close', resolve));
-  for (let tries = 0; ; tries++)
-    try {
-      const client = await grpcClient(port);
-      await client.get('/ready');
-      return {
-        child,
-        client,
-        async [Symbol.asyncDispose]() {
-          client.close();
-          child.kill('SIGTERM');
-          await ended;
-        },
-      };
-    } catch (error) {
-      if (tries > 100 || child.exitCode !== null) throw error;
-      await wait(100);
-    }
-}
-
-async function facade(directory: string): Promise<Served> {
-  const port = await freePort();
-  return serve(
-    process.execPath,
-    ['--no-warnings', join(import.meta.dirname, 'store/facade.ts'), join(directory, 'lmdb'), `127.0.0.1:${port}`],
-    port,
-  );
-}
-
-async function etcd(directory: string): Promise<Served> {
-  const [port, peerPort] = [await freePort(), await freePort()];
-  const [endpoint, peer] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${peerPort}`];
-  const flags = {
-    'data-dir': join(directory, 'etcd'),
-    'listen-client-urls': endpoint,
-    'advertise-client-urls': endpoint,
-    'listen-peer-urls': peer,
-    'initial-advertise-peer-urls': peer,
-    'initial-cluster': `default=${peer}`,
-    'log-level': 'fatal',
-  };
-  return serve(
-    binary,
-    Object.entries(flags).map(([name, text]) => `--${name}=${text}`),
-    port,
-  );
 }
 
 /** A round's figures; `processor` answers the server's CPU seconds so far. */
@@ -130,65 +64,73 @@ async function round(client: StoreClient, objects: number, processor?: () => num
   return figures;
 }
 
-export const bench: Bench = async function* ({ rounds, scale }) {
+async function* clients(directory: string, rounds: number, scale: number): AsyncIterable<Measurement> {
+  const objects = Math.max(500, Math.round(10_000 * scale));
+  await using ours = await facade(directory);
+  await using theirs = await etcd(directory);
+  const side = (name: string, { client, child }: Served): Side => ({
+    name,
+    run: async () => ({ ...(await round(client, objects, () => processorSeconds(child.pid!))), memory: residentMegabytes(child.pid!) }),
+  });
+  const own = await lmdbStore({ path: join(directory, 'own'), clock: systemClock });
+  const inProcess: StoreClient = {
+    put: (key, bytes) => own.txn({ compare: [], success: [{ type: 'put', key, value: bytes }], failure: [] }),
+    putAll: (entries) =>
+      own.txn({ compare: [], success: entries.map(({ key, value: bytes }) => ({ type: 'put', key, value: bytes })), failure: [] }),
+    get: (key) => own.range({ key }),
+    list: (key, end) => own.range({ key, end }),
+    async watch(keys, deliver) {
+      const opened = keys.map((key) => own.watch({ key, end: `${key.slice(0, -1)}0` }, ({ events }) => deliver(events.length)));
+      return () => opened.forEach((watch) => watch.cancel());
+    },
+    close: () => undefined,
+  };
+  const perSecond = (title: string) => ({ title, unit: '/s', better: 'more' as const });
+  const processor = (title: string) => ({ title, unit: 'µs', better: 'less' as const });
+  const figures = {
+    put1: { title: 'put, one client', unit: 'ms', better: 'less' as const },
+    put32: perSecond('puts, 32 clients'),
+    put1000: perSecond('puts, 1,000 clients'),
+    get: perSecond('gets, 32 clients'),
+    list: { title: `list of ${objects.toLocaleString('en')}`, unit: 'ms', better: 'less' as const },
+    watch: perSecond('deliveries to 1,000 watches of 100 prefixes'),
+  };
+  yield measure({
+    name: 'store',
+    title: "Store: etcd's API in front of ours, and etcd 3.6",
+    figures: {
+      ...figures,
+      'put32 CPU': processor("server's processor, a put of 32 clients"),
+      'put1000 CPU': processor("server's processor, a put of 1,000 clients"),
+      'get CPU': processor("server's processor, a get"),
+      'watch CPU': processor("server's processor, a delivery"),
+      memory: { title: 'memory', unit: 'MB', better: 'less' },
+    },
+    sides: [side('coxswain etcd', ours), side('etcd', theirs)],
+    rounds,
+    notes: ['Values of 1 kB; every put is on the disk when it is acknowledged. The client, one Node process, runs on the same cores.'],
+  });
+  yield measure({
+    name: 'store in process',
+    title: 'Store: ours in the API server’s process, and etcd over its socket',
+    figures,
+    sides: [
+      { name: 'coxswain', run: () => round(inProcess, objects) },
+      { name: 'etcd', run: () => round(theirs.client, objects) },
+    ],
+    rounds,
+  });
+  await own.close();
+}
+
+export const bench: Bench = async function* ({ rounds, scale, only }) {
   if (!existsSync(binary))
     throw new Error(`Cannot measure against etcd: there is none at ${binary}; set ETCD or run npm run conformance once`);
-  const objects = Math.max(500, Math.round(10_000 * scale));
   const directory = mkdtempSync(join(tmpdir(), 'coxswain-bench-'));
+  const chosen = (part: string): boolean => only.length === 0 || only.includes(part);
   try {
-    await using ours = await facade(directory);
-    await using theirs = await etcd(directory);
-    const side = (name: string, { client, child }: Served): Side => ({
-      name,
-      run: async () => ({ ...(await round(client, objects, () => processorSeconds(child.pid!))), memory: residentMegabytes(child.pid!) }),
-    });
-    const own = await lmdbStore({ path: join(directory, 'own'), clock: systemClock });
-    const inProcess: StoreClient = {
-      put: (key, bytes) => own.txn({ compare: [], success: [{ type: 'put', key, value: bytes }], failure: [] }),
-      get: (key) => own.range({ key }),
-      list: (key, end) => own.range({ key, end }),
-      async watch(keys, deliver) {
-        const opened = keys.map((key) => own.watch({ key, end: `${key.slice(0, -1)}0` }, ({ events }) => deliver(events.length)));
-        return () => opened.forEach((watch) => watch.cancel());
-      },
-      close: () => undefined,
-    };
-    const perSecond = (title: string) => ({ title, unit: '/s', better: 'more' as const });
-    const processor = (title: string) => ({ title, unit: 'µs', better: 'less' as const });
-    const figures = {
-      put1: { title: 'put, one client', unit: 'ms', better: 'less' as const },
-      put32: perSecond('puts, 32 clients'),
-      put1000: perSecond('puts, 1,000 clients'),
-      get: perSecond('gets, 32 clients'),
-      list: { title: `list of ${objects.toLocaleString('en')}`, unit: 'ms', better: 'less' as const },
-      watch: perSecond('deliveries to 1,000 watches of 100 prefixes'),
-    };
-    yield measure({
-      name: 'store',
-      title: "Store: etcd's API in front of ours, and etcd 3.6",
-      figures: {
-        ...figures,
-        'put32 CPU': processor("server's processor, a put of 32 clients"),
-        'put1000 CPU': processor("server's processor, a put of 1,000 clients"),
-        'get CPU': processor("server's processor, a get"),
-        'watch CPU': processor("server's processor, a delivery"),
-        memory: { title: 'memory', unit: 'MB', better: 'less' },
-      },
-      sides: [side('coxswain etcd', ours), side('etcd', theirs)],
-      rounds,
-      notes: ['Values of 1 kB; every put is on the disk when it is acknowledged. The client, one Node process, runs on the same cores.'],
-    });
-    yield measure({
-      name: 'store in process',
-      title: 'Store: ours in the API server’s process, and etcd over its socket',
-      figures,
-      sides: [
-        { name: 'coxswain', run: () => round(inProcess, objects) },
-        { name: 'etcd', run: () => round(theirs.client, objects) },
-      ],
-      rounds,
-    });
-    await own.close();
+    if (chosen('clients')) yield* clients(directory, rounds, scale);
+    if (chosen('million')) yield await millionKeys(directory, rounds, scale);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

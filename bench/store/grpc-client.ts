@@ -5,6 +5,8 @@ import { codec } from '../../src/store/etcd/protocol.ts';
 
 export interface StoreClient {
   put(key: string, value: Uint8Array): Promise<unknown>;
+  /** In one transaction. */
+  putAll(entries: { key: string; value: Uint8Array }[]): Promise<unknown>;
   get(key: string): Promise<unknown>;
   list(key: string, end: string): Promise<unknown>;
   /** Resolves when all watches are there; `deliver` is told how many events came. Answers how to end them. */
@@ -46,6 +48,8 @@ export async function grpcClient(port: number): Promise<StoreClient> {
   const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
   return {
     put: (key, value) => call('Put', 'PutRequest', { key: bytes(key), value }),
+    putAll: (entries) =>
+      call('Txn', 'TxnRequest', { success: entries.map(({ key, value }) => ({ requestPut: { key: bytes(key), value } })) }),
     get: (key) => call('Range', 'RangeRequest', { key: bytes(key) }),
     list: (key, end) => call('Range', 'RangeRequest', { key: bytes(key), rangeEnd: bytes(end) }),
     async watch(prefixes, deliver) {

@@ -140,28 +140,32 @@ const parts: [string, DiskFaults][] = [
   ['the sync that commits', { file: 'data.mdb', sync: errno.EIO, syncsBefore: 1 }],
 ];
 for (const [what, fault] of parts)
-  test(`while ${what} fails, writes are kept in the log until it is full; then they are refused, and later all of it is there`, { skip }, async () => {
-    await onDisk(async (store, disk, kept) => {
-      for (let round = 0; round < 2; round++) {
-        await disk.set(fault);
-        let failure: unknown;
-        for (let index = 0; failure === undefined; index++)
-          try {
-            await store.txn(put(`key-${round}-${index}`));
-            kept.add(`key-${round}-${index}`);
-          } catch (error) {
-            failure = error;
-          }
-        failsWith('unavailable')(failure);
-        assert(kept.size > 400 * (round + 1), `the log was full at ${kept.size} keys`);
-        const { keyValues } = await store.range({ key: '\0', end: '\0' });
-        assert.deepEqual(new Set(keyValues.map((kv) => kv.key)), kept);
-        await disk.set({});
-        await store.txn(put(`after-${round}`));
-        kept.add(`after-${round}`);
-      }
-    });
-  });
+  test(
+    `while ${what} fails, writes are kept in the log until it is full; then they are refused, and later all of it is there`,
+    { skip },
+    async () => {
+      await onDisk(async (store, disk, kept) => {
+        for (let round = 0; round < 2; round++) {
+          await disk.set(fault);
+          let failure: unknown;
+          for (let index = 0; failure === undefined; index++)
+            try {
+              await store.txn(put(`key-${round}-${index}`));
+              kept.add(`key-${round}-${index}`);
+            } catch (error) {
+              failure = error;
+            }
+          failsWith('unavailable')(failure);
+          assert(kept.size > 400 * (round + 1), `the log was full at ${kept.size} keys`);
+          const { keyValues } = await store.range({ key: '\0', end: '\0' });
+          assert.deepEqual(new Set(keyValues.map((kv) => kv.key)), kept);
+          await disk.set({});
+          await store.txn(put(`after-${round}`));
+          kept.add(`after-${round}`);
+        }
+      });
+    },
+  );
 
 test('while a sync takes half a second, reads are answered at once', { skip }, async () => {
   await onDisk(async (store, disk, kept) => {

@@ -40,7 +40,11 @@ const damages: { name: string; damage(log: Buffer): void; keys?: string[] }[] = 
   { name: 'nothing is damaged', damage: () => undefined, keys: ['a', 'b', 'c'] },
   { name: 'the newest entry is there in part', damage: (log) => void log.fill(0, 2 * pageSize + 60, 2 * pageSize + 80), keys: ['a', 'b'] },
   { name: 'the newest entry has no beginning', damage: (log) => void log.fill(0, 2 * pageSize, 2 * pageSize + 32), keys: ['a', 'b'] },
-  { name: 'the newest entry says a length beyond the file', damage: (log) => void log.writeUInt32LE(2 ** 31, 2 * pageSize + 8), keys: ['a', 'b'] },
+  {
+    name: 'the newest entry says a length beyond the file',
+    damage: (log) => void log.writeUInt32LE(2 ** 31, 2 * pageSize + 8),
+    keys: ['a', 'b'],
+  },
   { name: 'an acknowledged entry is damaged', damage: (log) => void log.fill(0, pageSize + 60, pageSize + 80) },
   { name: 'the first entry is damaged', damage: (log) => void log.fill(0, 0, 32) },
   { name: 'another life wrote it', damage: (log) => [0, 1, 2].forEach((page) => log.writeDoubleLE(0.5, page * pageSize + 24)), keys: [] },
