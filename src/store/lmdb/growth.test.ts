@@ -36,6 +36,8 @@ const churns: Churn[] = [
 const keys = 200;
 const writes = 1500;
 const rounds = 16;
+/** What a commit that empties the log may take beside what is there: less than the writes of three rounds. */
+const commit = 1024 * 1024;
 
 for (const { name, size, writers = 300, durability = 'durable', passing, reads, slack = 1.1 } of churns)
   test(`the file does not grow under steady churn: ${name}`, async () => {
@@ -67,7 +69,7 @@ for (const { name, size, writers = 300, durability = 'durable', passing, reads, 
       }
       const early = Math.max(...length.slice(0, rounds / 2));
       const late = Math.max(...length.slice(rounds / 2));
-      assert(late <= early * slack, `length of the file, round by round: ${length.join(' ')}`);
+      assert(late <= early * slack + commit, `length of the file, round by round: ${length.join(' ')}`);
       await store.reclaimed();
       assert.equal((await store.range({ key: 'key-', end: 'key.', countOnly: true })).count, keys);
     } finally {
