@@ -9,7 +9,7 @@ import type { RequestInfo, UserInfo } from '../contract.ts';
 import type { Exchange } from '../proxy/contract.ts';
 import type { AuditEvent } from './event.ts';
 import { sourceIPs, withoutManagedFields } from './event.ts';
-import { Auditor, auditPolicy, batchBackend, logBackend, RotatingFile } from './index.ts';
+import { Auditor, auditPolicy, batchBackend, logBackend, RotatingFile, truncatingBackend } from './index.ts';
 import type { AuditBackend } from './index.ts';
 
 const user = (name: string, ...groups: string[]): UserInfo => ({ name, groups });
@@ -165,6 +165,31 @@ test('a blocking-strict log lets nothing go on that it cannot write', () => {
     })!;
   begin(false).received();
   assert.throws(() => begin(true).received(), /failed to store audit event/);
+});
+
+test('events that are too big go without their objects, or not at all', () => {
+  const event = (level: AuditEvent['level'], more: object): AuditEvent => ({
+    kind: 'Event',
+    apiVersion: 'audit.k8s.io/v1',
+    level,
+    auditID: 'a',
+    stage: 'ResponseComplete',
+    ...more,
+  });
+  const big = 'x'.repeat(500);
+  const truncated = { annotations: { a: 'b', 'audit.k8s.io/truncated': 'true' } };
+  const cases: [title: string, given: AuditEvent, kept: AuditEvent | undefined][] = [
+    ['small', event('Request', { requestObject: { a: 1 } }), event('Request', { requestObject: { a: 1 } })],
+    ['big objects', event('Request', { annotations: { a: 'b' }, requestObject: { big } }), event('Request', truncated)],
+    ['big without objects', event('Metadata', { requestURI: big }), undefined],
+    ['big with and without', event('RequestResponse', { requestURI: big, responseObject: {} }), undefined],
+  ];
+  for (const [title, given, kept] of cases) {
+    const got: AuditEvent[] = [];
+    const inner: AuditBackend = { record: (one) => got.push(one) > 0, close: () => Promise.resolve() };
+    assert.equal(truncatingBackend(inner, 400, silentLog).record(given), true, title);
+    assert.deepEqual(got, kept ? [kept] : [], title);
+  }
 });
 
 test('sourceIPs() and withoutManagedFields()', () => {

@@ -13,4 +13,5 @@ export { RotatingFile } from './rotating-file.ts';
 export type { RotatingFileOptions } from './rotating-file.ts';
 export { Auditor } from './trail.ts';
 export type { AuditBackend, AuditTrail } from './trail.ts';
+export { truncatingBackend } from './truncating-backend.ts';
 export { webhookBackend, webhookBatches } from './webhook-backend.ts';

@@ -7,12 +7,14 @@ import {
   logBackend,
   logBatches,
   RotatingFile,
+  truncatingBackend,
   webhookBackend,
   webhookBatches,
 } from '#apiserver';
 import type { AuditBackend, BatchOptions, LineSink } from '#apiserver';
 import { kubeconfigOptions } from '#client';
 import type { Context } from '#machinery/lifecycle';
+import type { Log } from '#machinery/log';
 import type { FlagValues } from '../flags/table.ts';
 import { readDocument } from './configuration-file.ts';
 import type { kubeApiserverFlags } from './kube-apiserver-flags.ts';
@@ -46,6 +48,13 @@ function modeOf(values: Values, plugin: 'log' | 'webhook'): string {
     if (mode === 'batch' && values[`audit-${plugin}-${flag}`] <= 0)
       throw new Error(`invalid audit batch ${plugin} ${what} ${values[`audit-${plugin}-${flag}`]}, must be a positive number`);
   return mode;
+}
+
+function truncated(values: Values, plugin: 'log' | 'webhook', backend: AuditBackend, log: Log): AuditBackend {
+  if (!values[`audit-${plugin}-truncate-enabled`]) return backend;
+  const most = values[`audit-${plugin}-truncate-max-event-size`];
+  if (most <= 0) throw new Error(`--audit-${plugin}-truncate-max-event-size ${most} must be a positive number`);
+  return truncatingBackend(backend, most, log);
 }
 
 function logSink(values: Values, context: Context): LineSink {
@@ -82,9 +91,14 @@ export function auditOf(values: Values, context: Context): Auditor | undefined {
     const mode = modeOf(values, 'log');
     const sink = logSink(values, context);
     backends.push(
-      mode === 'batch'
-        ? batchBackend(logBatches(sink), batchOptions(values, 'log'), { clock, log, close: () => sink.close?.() })
-        : logBackend(sink, log, mode === 'blocking-strict'),
+      truncated(
+        values,
+        'log',
+        mode === 'batch'
+          ? batchBackend(logBatches(sink), batchOptions(values, 'log'), { clock, log, close: () => sink.close?.() })
+          : logBackend(sink, log, mode === 'blocking-strict'),
+        log,
+      ),
     );
   }
   if (webhookFile !== '') {
@@ -99,9 +113,14 @@ export function auditOf(values: Values, context: Context): Auditor | undefined {
       retryAll: true,
     });
     backends.push(
-      mode === 'batch'
-        ? batchBackend(webhookBatches(webhook), batchOptions(values, 'webhook'), { clock, log, close: () => webhook.close() })
-        : webhookBackend(webhook, log),
+      truncated(
+        values,
+        'webhook',
+        mode === 'batch'
+          ? batchBackend(webhookBatches(webhook), batchOptions(values, 'webhook'), { clock, log, close: () => webhook.close() })
+          : webhookBackend(webhook, log),
+        log,
+      ),
     );
   }
   return new Auditor(policy, backends, clock);
