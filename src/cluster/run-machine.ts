@@ -16,6 +16,7 @@ import type { ClusterConfig, ClusterPart } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
 import type { ControlPlaneOptions } from './control-plane.ts';
 import type { PartSettings } from './part-settings.ts';
+import { ownHeap, releaseWhenIdle } from './idle-memory.ts';
 import { pathsOf } from './paths.ts';
 import { openStore } from './store.ts';
 import type { ClusterPaths } from './paths.ts';
@@ -78,6 +79,11 @@ export async function runMachine(clusterName: string, index: number, options: Ru
   const alive = new MessageChannel().port1;
   alive.ref();
   held.add(() => alive.close());
+  const heap = ownHeap();
+  if (heap) {
+    const idle = releaseWhenIdle(heap, context);
+    held.add(() => idle[Symbol.dispose]());
+  }
   try {
     const parts = await options.parts(config.arguments ?? {});
     const certificates = clusterCertificates({
