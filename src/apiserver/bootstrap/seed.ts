@@ -24,6 +24,13 @@ function without(object: Record<string, unknown>, path: string): Record<string, 
 /** What Go's configurations for applies leave out. */
 const withoutEmpty = (value: unknown): unknown => JSON.parse(JSON.stringify(value, (_, held: unknown) => (held === '' ? undefined : held)));
 
+/** Most objects are roles and bindings, whose lists are whole fields: those with the same fields are managed alike, whatever stands in them. */
+function shapeOf({ kind, object, applied: other }: Entry): string | undefined {
+  if (kind.group !== 'rbac.authorization.k8s.io' || other) return undefined;
+  const { labels = {}, annotations = {} } = object.metadata ?? {};
+  return [kind.kind, ...Object.keys(object), ...Object.keys(labels), ...Object.keys(annotations)].join('\n');
+}
+
 /** Whose fields these are, as after the requests by which upstream's servers and controllers write them. */
 function managersOf(
   { manager = 'kube-apiserver', unowned = [], applied: other }: Entry,
@@ -56,11 +63,16 @@ export async function seedStore(store: Store, entries: readonly Entry[], clock: 
   if (count > 0) return false;
   const creationTimestamp = timestamp(clock);
   const served = new Map(builtInResources().map((resource) => [`${resource.kind.apiVersion} ${resource.kind.kind}`, resource]));
+  const shapes = new Map<string, ReturnType<typeof managersOf>>();
   const records = entries.map((wanted) => {
     const { kind } = wanted;
     const object = draft(wanted.object);
     rulesFor(kind).applyDefaults?.(object);
-    const managedFields = managersOf(wanted, object, served.get(`${kind.apiVersion} ${kind.kind}`)!, clock.now());
+    const shape = shapeOf(wanted);
+    const managedFields =
+      (shape === undefined ? undefined : shapes.get(shape)) ??
+      managersOf(wanted, object, served.get(`${kind.apiVersion} ${kind.kind}`)!, clock.now());
+    if (shape !== undefined) shapes.set(shape, managedFields);
     const { name, namespace, ...rest } = object.metadata ?? {};
     object.metadata = {
       name,
