@@ -9,7 +9,8 @@ import type { RequestInfo, UserInfo } from '../contract.ts';
 import type { Exchange } from '../proxy/contract.ts';
 import type { AuditEvent } from './event.ts';
 import { sourceIPs, withoutManagedFields } from './event.ts';
-import { Auditor, auditPolicy, batchBackend, logBackend, RotatingFile, truncatingBackend } from './index.ts';
+import { Auditor, auditPolicy, batchBackend, logBackend, RotatingFile, truncatingBackend, webhookBackend } from './index.ts';
+import type { ConfiguredWebhook } from '../webhook/configured-client.ts';
 import type { AuditBackend } from './index.ts';
 
 const user = (name: string, ...groups: string[]): UserInfo => ({ name, groups });
@@ -108,7 +109,7 @@ test('an event has the fields of its level, in upstream order', () => {
     const annotations = { 'authorization.k8s.io/reason': '', 'authorization.k8s.io/decision': 'allow' };
     const info = request('create configmaps ns/');
     const trail = auditor.begin({ auditID: 'id', exchange, info, user: user('ann', 'team'), received: clock.now(), annotations })!;
-    trail.received();
+    void trail.received();
     trail.impersonated(user('bob'));
     const object = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'a', namespace: 'ns', managedFields: [{}] }, data: { a: 'b' } };
     trail.requestObject(object);
@@ -163,8 +164,23 @@ test('a blocking-strict log lets nothing go on that it cannot write', () => {
       received: 0,
       annotations: {},
     })!;
-  begin(false).received();
+  void begin(false).received();
   assert.throws(() => begin(true).received(), /failed to store audit event/);
+});
+
+test('a request waits for a webhook in mode blocking, and goes on without it in blocking alone', async () => {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const webhook = { post: () => promise, close: () => undefined } as unknown as ConfiguredWebhook;
+  const backends = [false, true].map((strict) => webhookBackend(webhook, silentLog, strict));
+  const [waiting, strict] = backends.map((backend) =>
+    new Auditor(policyOf({ rules: [{ level: 'Metadata' }] }), [backend], virtualClock())
+      .begin({ auditID: 'id', exchange, info: request('get pods ns/a'), user: user('ann'), received: 0, annotations: {} })!
+      .received(),
+  );
+  reject(new Error('nobody there'));
+  await waiting;
+  await assert.rejects(Promise.resolve(strict), /failed to store audit event/);
+  await Promise.all(backends.map((backend) => backend.close()));
 });
 
 test('events that are too big go without their objects, or not at all', () => {
@@ -213,7 +229,7 @@ test('batches are sent when they are full, after their time, and at the end; wha
     { clock, log: silentLog },
   );
   const record = (count: number): void => {
-    for (let index = 0; index < count; index++) backend.record({} as AuditEvent);
+    for (let index = 0; index < count; index++) void backend.record({} as AuditEvent);
   };
   record(3);
   await clock.advance(0);

@@ -10,8 +10,11 @@ import type { AuditPolicy, Stage, Verdict } from './policy.ts';
 
 /** Where events go. */
 export interface AuditBackend {
-  /** False where the event could not be kept and no request may go on without (blocking-strict). Never throws. */
-  record(event: AuditEvent): boolean;
+  /**
+   * False where the event could not be kept and no request may go on without (blocking-strict); a promise where the request waits for it
+   * to be kept. Never throws, never rejects.
+   */
+  record(event: AuditEvent): boolean | Promise<boolean>;
   /** Writes what is still held back. */
   close(): Promise<void>;
 }
@@ -51,9 +54,11 @@ export class AuditTrail {
     return this.#verdict.level === 'RequestResponse';
   }
 
-  /** Throws where no request may go on that is not written down. */
-  received(): void {
-    if (!this.#record('RequestReceived')) throw internalError(new Error('failed to store audit event'));
+  /** Throws, or rejects, where no request may go on that is not written down. A promise: the request waits. */
+  received(): void | Promise<void> {
+    const kept = this.#record('RequestReceived');
+    if (kept instanceof Promise) return kept.then(orThrow);
+    orThrow(kept);
   }
 
   impersonated(user: UserInfo): void {
@@ -85,7 +90,7 @@ export class AuditTrail {
   started(code: number): void {
     if (this.#started) return;
     this.#started = true;
-    this.#record('ResponseStarted', code);
+    void this.#record('ResponseStarted', code);
   }
 
   /** `longRunning`: its start is told as well, where that has not been. */
@@ -95,10 +100,10 @@ export class AuditTrail {
       if (this.wantsResponse) this.#responseObject ??= failure;
     }
     if (longRunning) this.started(code);
-    this.#record('ResponseComplete', code);
+    void this.#record('ResponseComplete', code);
   }
 
-  #record(stage: Stage, code?: number): boolean {
+  #record(stage: Stage, code?: number): boolean | Promise<boolean> {
     if (this.#verdict.omitStages.has(stage)) return true;
     const { auditID, exchange, info, user, received, annotations } = this.#request;
     const agent = shortUserAgent(exchange.headers['user-agent'] as string | undefined);
@@ -123,10 +128,19 @@ export class AuditTrail {
       stageTimestamp: microTime(this.#clock.now()),
       ...(Object.keys(annotations).length > 0 && { annotations: sorted(annotations) }),
     };
-    let kept = true;
-    for (const backend of this.#backends) kept = backend.record(event) && kept;
-    return kept;
+    const kept = this.#backends.map((backend) => backend.record(event));
+    if (kept.some((answer) => answer instanceof Promise)) return allKept(kept);
+    return !kept.includes(false);
   }
+}
+
+async function allKept(answers: readonly (boolean | Promise<boolean>)[]): Promise<boolean> {
+  const all = await Promise.all(answers.map((answer) => Promise.resolve(answer)));
+  return !all.includes(false);
+}
+
+function orThrow(kept: boolean): void {
+  if (!kept) throw internalError(new Error('failed to store audit event'));
 }
 
 const sorted = (values: Record<string, string>): Record<string, string> =>

@@ -10,17 +10,23 @@ export const webhookBatches =
     await webhook.post({ kind: 'EventList', apiVersion: 'audit.k8s.io/v1', metadata: {}, items });
   };
 
-/** One event a call, each begun at once. A request cannot wait for it: what failed is only logged. */
-export function webhookBackend(webhook: ConfiguredWebhook, log: Log): AuditBackend {
+/** One event a call, for which the request waits. `strict`: what cannot be delivered lets no request go on. */
+export function webhookBackend(webhook: ConfiguredWebhook, log: Log, strict: boolean): AuditBackend {
   const send = webhookBatches(webhook);
-  const running = new Set<Promise<void>>();
+  const running = new Set<Promise<boolean>>();
   return {
     record(event) {
       const call = send([event])
-        .catch((error: unknown) => log.error('Audit event cannot be delivered', { auditID: event.auditID, error }))
+        .then(
+          () => true,
+          (error: unknown) => {
+            log.error('Audit event cannot be delivered', { auditID: event.auditID, error });
+            return !strict;
+          },
+        )
         .finally(() => running.delete(call));
       running.add(call);
-      return true;
+      return call;
     },
     async close() {
       await Promise.all(running);

@@ -108,7 +108,8 @@ export function inProcessTransport(options: InProcessOptions, user: UserInfo, us
     if (!info.name && ['get', 'update', 'patch', 'delete'].includes(verb)) throw badRequest('name must be provided');
     const trail = options.auditor && begun(options.auditor, call, info);
     try {
-      trail?.received();
+      const written = trail?.received();
+      if (written) await written;
       await authorize(options.authorizer(), user, info);
       const signal = call.signal ? AbortSignal.any([call.signal, options.signal]) : options.signal;
       const result = await dispatch(handlers, { context: contextOf(call, info, signal, trail), body });

@@ -105,7 +105,8 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     }
     speaker = user;
     trail = server.auditor?.begin({ auditID, exchange, info, user, received, annotations });
-    trail?.received();
+    const written = trail?.received();
+    if (written) await written;
     longRunning = isLongRunning(info);
     const patience = longRunning ? 0 : patienceOf(query);
     speaker = await impersonate(server.authorizer(), user, exchange.headers);

@@ -103,8 +103,6 @@ export function auditOf(values: Values, context: Context): Auditor | undefined {
   }
   if (webhookFile !== '') {
     const mode = modeOf(values, 'webhook');
-    if (mode === 'blocking-strict')
-      throw new Error('--audit-webhook-mode blocking-strict is not supported by coxswain: requests do not wait for the webhook');
     const webhook = new ConfiguredWebhook({
       address: kubeconfigOptions(webhookFile, { clock }),
       clock,
@@ -118,7 +116,7 @@ export function auditOf(values: Values, context: Context): Auditor | undefined {
         'webhook',
         mode === 'batch'
           ? batchBackend(webhookBatches(webhook), batchOptions(values, 'webhook'), { clock, log, close: () => webhook.close() })
-          : webhookBackend(webhook, log),
+          : webhookBackend(webhook, log, mode === 'blocking-strict'),
         log,
       ),
     );

@@ -88,7 +88,7 @@ export const kubeApiserverFlags = flagTable({
   'audit-webhook-batch-throttle-qps': ['float', '10', 'batches a second'],
   'audit-webhook-config-file': ['string', '', 'a kubeconfig that says where audit events are sent'],
   'audit-webhook-initial-backoff': ['duration', '10s', 'the wait before the second try'],
-  'audit-webhook-mode': ['string', 'batch', 'batch or blocking; requests do not wait for it'],
+  'audit-webhook-mode': ['string', 'batch', 'batch, blocking or blocking-strict; an answer does not wait for the event that tells of it'],
   'audit-webhook-truncate-enabled': ['bool', 'false', 'whether events that are too big go without their objects'],
   'audit-webhook-truncate-max-batch-size': ['int', '10485760', 'events come one by one, so that no batch is cut'],
   'audit-webhook-truncate-max-event-size': ['int', '102400', 'bytes of an event that is not too big'],
