@@ -1,4 +1,5 @@
-import { equal } from '#machinery/meta';
+import { timeText } from '#machinery/clock';
+import { draft, equal } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
 import { badRequest, failure } from '#machinery/status';
 import { applyConflict } from './conflict.ts';
@@ -13,7 +14,7 @@ import { mergeApplied } from './merge.ts';
 import { removeFields, withoutEmptied } from './remove.ts';
 import { isAbsent } from './schema.ts';
 import type { TypeSchema } from './schema.ts';
-import { timeOf, track, unchanged, untracked, withManagedFields } from './update.ts';
+import { track, unchanged, untracked, withManagedFields } from './update.ts';
 import { validateApplied, validationText } from './validate.ts';
 import { VersionedComparison } from './versions.ts';
 import type { Versions } from './versions.ts';
@@ -58,13 +59,13 @@ export function applyPatch<T extends KubeObject>(options: ApplyOptions<T>): T {
     // Nobody tracked it so far: all that it has was written by somebody else.
     track(managed, { ...options, live: options.empty, updated: before, manager: beforeFirstApply });
 
-  const entry = { manager: manager || 'unknown', operation: 'Apply', apiVersion, subresource, time: timeOf(now) } as const;
+  const entry = { manager: manager || 'unknown', operation: 'Apply', apiVersion, subresource, time: timeText(now) } as const;
   const id = managerId(entry);
   const last = managed.get(id);
   const set = recursiveDifference(fieldSetOf(applied, schema), options.resetFields);
   managed.set(id, { ...entry, time: last?.time, fields: set ?? {} });
   const merged = mergeApplied(before, applied, schema) as T;
-  const pruned = withoutNulls(prune(merged, managed, last, options), schema) as T;
+  const pruned = withoutNulls(leavesOut(last, set, options) ? prune(merged, managed, last, options) : merged, schema) as T;
   const { object, result } = settle(before, pruned, managed, id, options);
 
   const own = difference(managed.get(id)?.fields, neverOwned);
@@ -110,10 +111,14 @@ function settle<T extends KubeObject>(
   const kept = withoutEmptied(pruned) as T;
   if (live && equal(before, kept)) return { object: undefined, result: live };
   if (!options.applyDefaults) return { object: kept, result: kept };
-  const defaulted = structuredClone(kept);
+  const defaulted = draft(kept);
   options.applyDefaults(defaulted);
   return { object: defaulted, result: defaulted };
 }
+
+/** Whether the manager applied something last time that it does not now, or might have: in another version things have other names. */
+const leavesOut = <T extends KubeObject>(last: ManagedEntry | undefined, set: Fields | undefined, options: ApplyOptions<T>): boolean =>
+  last !== undefined && ((options.versions !== undefined && last.apiVersion !== options.apiVersion) || !isEmptyFields(difference(last.fields, set)));
 
 /** Removes what the manager applied last time and leaves out now, unless somebody else manages it as well. */
 function prune<T extends KubeObject>(

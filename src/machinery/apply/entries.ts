@@ -25,12 +25,10 @@ export type ManagedEntries = Map<string, ManagedEntry>;
 /** What tells managers apart, in upstream's spelling (conflicts are listed in its order). An applier is one manager whatever the version. */
 export function managerId(entry: Pick<ManagedEntry, 'manager' | 'operation' | 'apiVersion' | 'subresource'>): string {
   const { manager, operation, apiVersion, subresource } = entry;
-  return JSON.stringify({
-    ...(manager && { manager }),
-    operation,
-    ...(operation === 'Update' && { apiVersion }),
-    ...(subresource && { subresource }),
-  });
+  const named = manager ? `"manager":${JSON.stringify(manager)},` : '';
+  const version = operation === 'Update' ? `,"apiVersion":${JSON.stringify(apiVersion)}` : '';
+  const below = subresource ? `,"subresource":${JSON.stringify(subresource)}` : '';
+  return `{${named}"operation":"${operation}"${version}${below}}`;
 }
 
 /** Undefined where an entry cannot be read: then upstream starts anew on updates, and refuses to apply. */
@@ -54,9 +52,11 @@ export function decodeManagedFields(entries: readonly WireEntry[] | undefined): 
 
 /** In upstream's order; undefined where nobody manages anything. */
 export function encodeManagedFields(managed: ManagedEntries): WireEntry[] | undefined {
-  const entries = [...managed.values()].filter(({ fields, stored }) => stored || !isEmptyFields(fields));
+  const entries: ManagedEntry[] = [];
+  for (const entry of managed.values()) if (entry.stored || !isEmptyFields(entry.fields)) entries.push(entry);
   if (entries.length === 0) return undefined;
-  return entries.sort(compareEntries).map(encode);
+  if (entries.length > 1) entries.sort(compareEntries);
+  return entries.map(encode);
 }
 
 function encode(entry: ManagedEntry): WireEntry {

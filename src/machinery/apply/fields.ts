@@ -24,11 +24,13 @@ const isMember = (node: Fields | undefined): boolean => node !== undefined && ('
 
 export const isEmptyFields = (fields: Fields | undefined): boolean => fields === undefined || !hasSteps(fields);
 
-/** Steps and membership put together; undefined where nothing is left. Changes `steps`. */
+/** Steps and membership put together; undefined where nothing is left. */
 function node(steps: Draft, member: boolean): Fields | undefined {
-  delete steps['.'];
-  for (const _ in steps) return member ? { '.': leaf, ...steps } : steps;
-  return member ? leaf : undefined;
+  if (!hasSteps(steps)) return member ? leaf : undefined;
+  if ('.' in steps === member) return steps;
+  if (member) return { '.': leaf, ...steps };
+  const { '.': _, ...rest } = steps;
+  return rest;
 }
 
 /** What is in either. */
@@ -80,19 +82,26 @@ export const recursiveDifference = (a: Fields | undefined, b: Fields | undefined
 
 function subtract(a: Fields, b: Fields, root: boolean, recursive: boolean): Fields | undefined {
   if (recursive && !root && isMember(b)) return undefined;
-  let copy: Draft | undefined;
+  let changed: Record<string, Fields | undefined> | undefined;
   for (const key in b) {
     const mine = key === '.' ? undefined : a[key];
     if (!mine) continue;
     const rest = subtract(mine, b[key]!, false, recursive);
-    if (rest === mine) continue;
-    copy ??= { ...a };
-    if (rest) copy[key] = rest;
-    else delete copy[key];
+    if (rest !== mine) (changed ??= {})[key] = rest;
   }
   const was = !root && isMember(a);
   const member = was && !isMember(b);
-  return copy || member !== was ? node(copy ?? { ...a }, member) : a;
+  return changed || member !== was ? node(changed ? replaced(a, changed) : a, member) : a;
+}
+
+/** The steps of `a`, some of them others or none. Built anew: an object that fields are deleted from is slow for all who read it later. */
+function replaced(a: Fields, changed: Readonly<Record<string, Fields | undefined>>): Draft {
+  const steps: Draft = {};
+  for (const key in a) {
+    const step = key in changed ? changed[key] : a[key];
+    if (step) steps[key] = step;
+  }
+  return steps;
 }
 
 /** All members, each as its steps, in order. */
@@ -136,18 +145,21 @@ export function fieldsOf(paths: readonly string[]): Fields | undefined {
 
 /** The same set with its steps in upstream's order, in which clients see and compare it; itself where they are. */
 export function inOrder(fields: Fields): Fields {
+  if (isInOrder(fields)) return fields;
+  const sorted: Draft = {};
+  for (const key of Object.keys(fields).sort((a, b) => (a === '.' ? -1 : b === '.' ? 1 : compareElements(a, b))))
+    sorted[key] = key === '.' ? leaf : inOrder(fields[key]!);
+  return sorted;
+}
+
+function isInOrder(fields: Fields): boolean {
   let previous: string | undefined;
-  let same = true;
-  const entries: [string, Fields][] = [];
   for (const key in fields) {
-    const child = key === '.' ? leaf : inOrder(fields[key]!);
-    if (key !== '.' && child !== fields[key]) same = false;
-    if (previous !== undefined && (key === '.' || (previous !== '.' && compareElements(previous, key) > 0))) same = false;
+    if (previous !== undefined && (key === '.' || (previous !== '.' && compareElements(previous, key) > 0))) return false;
+    if (key !== '.' && !isInOrder(fields[key]!)) return false;
     previous = key;
-    entries.push([key, child]);
   }
-  if (same) return fields;
-  return Object.fromEntries(entries.sort(([a], [b]) => (a === '.' ? -1 : b === '.' ? 1 : compareElements(a, b))));
+  return true;
 }
 
 const normal = new WeakSet<object>();

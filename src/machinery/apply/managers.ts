@@ -77,6 +77,7 @@ export function yieldFields(managed: ManagedEntries, comparison: VersionedCompar
 
 /** Folds the oldest updates into one entry a version, so that there are never more than ten. Changes `managed`. */
 export function capManagers(managed: ManagedEntries): void {
+  if (managed.size <= maxUpdateManagers) return;
   const updates = updatesByAge(managed);
   let count = updates.length;
   const first = new Map<string, string>();

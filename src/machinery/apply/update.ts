@@ -1,3 +1,4 @@
+import { timeText } from '#machinery/clock';
 import type { KubeObject, ObjectMeta } from '#machinery/meta';
 import { applyConflict } from './conflict.ts';
 import { decodeManagedFields, encodeManagedFields, managerId } from './entries.ts';
@@ -29,9 +30,6 @@ export interface UpdateOptions<T extends KubeObject> {
   /** The update is what an apply to a subresource of another kind (the scale) makes of the object: these fields were applied. */
   byApply?: { fields: Fields; force: boolean } | undefined;
 }
-
-/** metav1.Time. */
-export const timeOf = (now: number): string => `${new Date(now).toISOString().slice(0, 19)}Z`;
 
 /** The object with other managedFields; itself where they are the same already. */
 export function withManagedFields<T extends KubeObject>(object: T, managed: ObjectMeta['managedFields']): T {
@@ -89,7 +87,7 @@ export function track<T extends KubeObject>(managed: ManagedEntries, options: Up
   const comparison = new VersionedComparison(live ? untracked(live) : {}, untracked(updated), schema, apiVersion, versions);
   const found = comparison.at(apiVersion) as Exclude<ReturnType<VersionedComparison['at']>, 'gone'>;
   const { byApply } = options;
-  const entry = { manager, operation: byApply ? 'Apply' : 'Update', apiVersion, subresource, time: timeOf(now) } as const;
+  const entry = { manager, operation: byApply ? 'Apply' : 'Update', apiVersion, subresource, time: timeText(now) } as const;
   const id = managerId(entry);
   if (byApply) {
     const conflicts = byApply.force ? undefined : conflictsOf(managed, comparison, resetFields, id);

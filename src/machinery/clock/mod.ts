@@ -7,7 +7,7 @@ export { systemClock } from './system.ts';
 export { virtualClock } from './virtual.ts';
 export type { VirtualClock } from './virtual.ts';
 export { systemRandom, seededRandom } from './random.ts';
-export { sleep, timestamp, microTimestamp } from './time.ts';
+export { sleep, timestamp, timeText, microTimestamp } from './time.ts';
 
 /** A timer that can be cancelled; cancelling twice, or after it fired, does nothing. */
 export interface Timer {

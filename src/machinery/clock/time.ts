@@ -16,10 +16,21 @@ export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal):
   });
 }
 
-/** A metav1.Time: RFC 3339 in UTC with whole seconds. */
-export function timestamp(clock: Clock): string {
-  return `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
+let knownSecond = Number.NaN;
+let knownText = '';
+
+/** A metav1.Time, RFC 3339 in UTC with whole seconds, of milliseconds since 1970. Writes of one second share it. */
+export function timeText(now: number): string {
+  const second = Math.floor(now / 1000);
+  if (second !== knownSecond) {
+    knownText = `${new Date(now).toISOString().slice(0, 19)}Z`;
+    knownSecond = second;
+  }
+  return knownText;
 }
+
+/** The same of the clock's time. */
+export const timestamp = (clock: Clock): string => timeText(clock.now());
 
 /** A metav1.MicroTime: RFC 3339 in UTC with six digits of a second. */
 export function microTimestamp(clock: Clock): string {

@@ -107,9 +107,9 @@ export class Connection {
 
   // ---- for streams ----
 
-  sendHeaders(id: number, status: number, headers: Fields, end: boolean): void {
-    const dated = 'date' in headers ? headers : { ...headers, date: dateOf(this.#options.clock.now()) };
-    this.#sendBlock(id, encodeHeaders(status, dated), end ? flag.endStream : 0);
+  sendHeaders(id: number, status: number, headers: Fields, end: boolean, length?: number): void {
+    const date = 'date' in headers ? undefined : dateOf(this.#options.clock.now());
+    this.#sendBlock(id, encodeHeaders(status, headers, date, length), end ? flag.endStream : 0);
   }
 
   #sendBlock(id: number, block: Uint8Array, flags: number): void {

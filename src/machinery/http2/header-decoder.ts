@@ -16,11 +16,11 @@ export class HeaderDecoder {
   /** Newest last. */
   #names: string[] = [];
   #values: string[] = [];
-  #bytes: Uint8Array = new Uint8Array();
+  #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
 
   /** Calls `visit` for every field of a whole header block, in order. Throws CompressionError. */
-  decode(block: Uint8Array, visit: (name: string, value: string) => void): void {
+  decode(block: Buffer, visit: (name: string, value: string) => void): void {
     this.#bytes = block;
     this.#at = 0;
     let fields = 0;
@@ -101,12 +101,11 @@ export class HeaderDecoder {
     const start = this.#at;
     this.#at += length;
     if (this.#at > bytes.length) throw new CompressionError('a string that is cut off');
-    if (!coded) return latin1(bytes, start, this.#at);
+    if (!coded) return bytes.toString('latin1', start, this.#at);
     const text = huffmanDecode(bytes, start, this.#at);
     if (text === undefined) throw new CompressionError('not a Huffman code');
     return text;
   }
 }
 
-const latin1 = (bytes: Uint8Array, start: number, end: number): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+

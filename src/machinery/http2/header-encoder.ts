@@ -50,13 +50,15 @@ function field(name: string, value: string): void {
 /** Values may be several, and undefined ones are left out. Names are in lower case. */
 export type Fields = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** The bytes are good until the next call. */
-export function encodeHeaders(status: number, headers: Fields): Uint8Array {
+/** With `date` and `length` where they are given. The bytes are good until the next call. */
+export function encodeHeaders(status: number, headers: Fields, date?: string, length?: number): Uint8Array {
   at = 0;
   const known = statusIndex.get(String(status));
   if (known !== undefined) integer(known, 7, 0x80);
   else field(':status', String(status));
   fields(headers);
+  if (date !== undefined) field('date', date);
+  if (length !== undefined) field('content-length', String(length));
   return scratch.subarray(0, at);
 }
 

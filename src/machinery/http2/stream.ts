@@ -104,11 +104,11 @@ export class Stream {
 
   // ---- the answer ----
 
-  /** Sends the head; with `end`, the answer has no body. */
-  respond(status: number, headers: Fields, end = false): void {
+  /** Sends the head; with `end`, the answer has no body. `length`: its content-length. */
+  respond(status: number, headers: Fields, end = false, length?: number): void {
     if (this.closed) return;
     if (end) this.ended = true;
-    this.connection.sendHeaders(this.id, status, headers, end);
+    this.connection.sendHeaders(this.id, status, headers, end, length);
     if (end) this.connection.sentAll(this);
   }
 

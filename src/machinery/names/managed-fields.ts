@@ -7,10 +7,11 @@ import { byteLength } from './texts.ts';
 
 const longestManager = 128;
 const longestSubresource = 256;
+const plain = /^[\x20-\x7e]+$/;
 
 export function validateManagedFields(entries: ObjectMeta['managedFields'], path: string): FieldError[] {
   const errors: FieldError[] = [];
-  for (const [index, entry] of (entries ?? []).entries()) {
+  for (const [index, entry] of entries?.entries() ?? []) {
     const at = `${path}[${index}]`;
     if (entry.operation !== 'Apply' && entry.operation !== 'Update')
       errors.push(invalidField(`${at}.operation`, entry.operation ?? '', 'must be `Apply` or `Update`'));
@@ -25,7 +26,7 @@ export function validateManagedFields(entries: ObjectMeta['managedFields'], path
 
 /** The name a client gives for itself: printable, at most 128 bytes. */
 export function validateFieldManager(manager: string | undefined, path: string): FieldError[] {
-  if (!manager) return [];
+  if (!manager || (manager.length <= longestManager && plain.test(manager))) return [];
   const errors: FieldError[] = [];
   if (byteLength(manager) > longestManager) errors.push(tooLong(path, longestManager));
   let position = 0;

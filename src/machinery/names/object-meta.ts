@@ -24,12 +24,8 @@ export interface ObjectMetaOptions {
 /** Metadata of an object about to be created; its name has been generated. */
 export function validateObjectMeta(meta: ObjectMeta | undefined, options: ObjectMetaOptions): FieldError[] {
   const { namespaced, nameErrors = nameIsDNSSubdomain, path = 'metadata' } = options;
-  const { name = '', generateName = '', namespace = '' } = meta ?? {};
-  const errors: FieldError[] = [];
-  if (generateName)
-    for (const message of nameErrors(generateName, true)) errors.push(invalidField(`${path}.generateName`, generateName, message));
-  if (name === '') errors.push(required(`${path}.name`, 'name or generateName is required'));
-  else for (const message of nameErrors(name, false)) errors.push(invalidField(`${path}.name`, name, message));
+  const { namespace = '' } = meta ?? {};
+  const errors = validateObjectName(meta, nameErrors, path);
   if (!namespaced) {
     if (namespace) errors.push(forbiddenField(`${path}.namespace`, 'not allowed on this type'));
   } else if (namespace === '') errors.push(required(`${path}.namespace`));
@@ -56,14 +52,24 @@ export function validateObjectMetaUpdate(meta: ObjectMeta | undefined, old: Obje
   return errors;
 }
 
+/** Its name alone. */
+export function validateObjectName(meta: ObjectMeta | undefined, nameErrors: NameRule, path = 'metadata'): FieldError[] {
+  const { name = '', generateName = '' } = meta ?? {};
+  const errors: FieldError[] = [];
+  if (generateName)
+    for (const message of nameErrors(generateName, true)) errors.push(invalidField(`${path}.generateName`, generateName, message));
+  if (name === '') errors.push(required(`${path}.name`, 'name or generateName is required'));
+  else for (const message of nameErrors(name, false)) errors.push(invalidField(`${path}.name`, name, message));
+  return errors;
+}
+
 function validateCommon(meta: ObjectMeta | undefined, path: string): FieldError[] {
   if (!meta) return [];
-  return [
-    ...validateLabels(meta.labels, `${path}.labels`),
-    ...validateAnnotations(meta.annotations, `${path}.annotations`),
-    ...validateOwnerReferences(meta.ownerReferences, `${path}.ownerReferences`),
-    ...validateManagedFields(meta.managedFields, `${path}.managedFields`),
-  ];
+  const errors = validateLabels(meta.labels, `${path}.labels`);
+  errors.push(...validateAnnotations(meta.annotations, `${path}.annotations`));
+  errors.push(...validateOwnerReferences(meta.ownerReferences, `${path}.ownerReferences`));
+  errors.push(...validateManagedFields(meta.managedFields, `${path}.managedFields`));
+  return errors;
 }
 
 /** Upstream's rule for fields that may never change, with its text. */
