@@ -65,7 +65,7 @@ export interface ServerParts extends ServerDependencies {
   /** Storage for a resource met at run time: its cache is made (and shared by the resource's versions) here. */
   resources: import('./registry/resources.ts').Resources;
   /** Sets who takes requests for other servers; called after authorization. */
-  delegate(handler: (request: DelegatedRequest) => Promise<boolean>): void;
+  delegate(handler: (request: DelegatedRequest) => Promise<void> | undefined): void;
   /** Aborts when the server stops. */
   signal: AbortSignal;
 }

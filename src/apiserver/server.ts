@@ -68,7 +68,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
 
   let authorizer: Authorizer | undefined;
   let chain: AdmissionChain = admissionChain([]);
-  let delegate: ((request: DelegatedRequest) => Promise<boolean>) | undefined;
+  let delegate: ((request: DelegatedRequest) => Promise<void> | undefined) | undefined;
   // The authorizer's own informers begin while it is being made; until then there is nobody else.
   const theAuthorizer = (): Authorizer => authorizer ?? loopbackOnly;
 

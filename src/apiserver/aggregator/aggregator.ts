@@ -288,9 +288,12 @@ class Aggregator {
     return service?.spec?.service ? service : undefined;
   }
 
-  async #delegate({ info, user, exchange, upgrade }: DelegatedRequest): Promise<boolean> {
-    const service = this.#target(info);
-    if (!service) return false;
+  #delegate(request: DelegatedRequest): Promise<void> | undefined {
+    const service = this.#target(request.info);
+    return service && this.#handOn(service, request);
+  }
+
+  async #handOn(service: APIService, { user, exchange, upgrade }: DelegatedRequest): Promise<void> {
     const available = service.status?.conditions?.find(({ type }) => type === 'Available')?.status === 'True';
     if (!available) throw serviceUnavailable('service unavailable');
     let location: Location;
@@ -302,12 +305,11 @@ class Aggregator {
     const tls = this.#tlsFor(service);
     if (upgrade) {
       await tunnel(upgrade, location, upgrade.request.url ?? '/', tls, { isOne: isIdentityHeader, headers: identityHeaders(user) });
-      return true;
+      return;
     }
     const { namespace = '', name = '', port = 443 } = service.spec!.service!;
     const headersFor = (headers: Headers): Headers => ({ ...withIdentity(headers, user), host: `${name}.${namespace}.svc:${port}` });
     await forward(exchange!, location, exchange!.url, tls, undefined, headersFor);
-    return true;
   }
 
   /** For discovery: what other servers serve. One that does not answer now is told of as it was. */

@@ -22,8 +22,11 @@ export const frontProxyHeaders = {
   extraHeaderPrefixes: ['X-Remote-Extra-'],
 } as const;
 
+/** `names` in lower case. */
 const values = (headers: Credentials['headers'], names: readonly string[]): string[] =>
-  names.flatMap((name) => headers[name.toLowerCase()] ?? []).filter(Boolean);
+  names.flatMap((name) => headers[name] ?? []).filter(Boolean);
+
+const lowerCase = (names: readonly string[]): string[] => names.map((name) => name.toLowerCase());
 
 function unescape(text: string): string {
   try {
@@ -37,11 +40,12 @@ function unescape(text: string): string {
 /** A proxy with a certificate of its own authority says in headers for whom it asks. upstream: request/headerrequest. */
 export function frontProxyAuthenticator(options: FrontProxyOptions, clock: Clock): Authenticator {
   const { usernameHeaders, uidHeaders, groupHeaders, extraHeaderPrefixes } = { ...frontProxyHeaders, ...options };
+  const [ofName, ofUid, ofGroup] = [lowerCase(usernameHeaders), lowerCase(uidHeaders), lowerCase(groupHeaders)];
   const verify = renewedVerifier(options.ca, clock);
   const allowed = options.allowedNames ?? [];
   return ({ certificate, headers }) => {
-    if (!certificate) return undefined;
-    const [name] = values(headers, usernameHeaders);
+    if (!certificate || ofName.every((name) => headers[name] === undefined)) return undefined;
+    const [name] = values(headers, ofName);
     if (!name) return undefined;
     const leaf = verify(certificate);
     // Another kind of client certificate: the next authenticator looks at it.
@@ -53,11 +57,11 @@ export function frontProxyAuthenticator(options: FrontProxyOptions, clock: Clock
         if (!header.startsWith(prefix.toLowerCase()) || value === undefined) continue;
         (extra[unescape(header.slice(prefix.length))] ??= []).push(...[value].flat());
       }
-    const [uid] = values(headers, uidHeaders);
+    const [uid] = values(headers, ofUid);
     return {
       name,
       ...(uid && { uid }),
-      groups: values(headers, groupHeaders),
+      groups: values(headers, ofGroup),
       ...(Object.keys(extra).length > 0 && { extra }),
     };
   };

@@ -1,27 +1,46 @@
 /** Step "authorized". upstream: apiserver/pkg/endpoints/filters/authorization.go, handlers/responsewriters/errors.go. */
 import { forbidden, internalError } from '#machinery/status';
 import type { StatusError } from '#machinery/status';
-import type { Authorizer, RequestInfo, UserInfo } from '../contract.ts';
+import type { Authorizer, Decision, RequestInfo, UserInfo } from '../contract.ts';
 
 const decisionAnnotation = 'authorization.k8s.io/decision';
 const reasonAnnotation = 'authorization.k8s.io/reason';
 
-/** Throws Forbidden unless a rule allows it. */
-export async function authorize(
+/** Throws Forbidden unless a rule allows it: at once where the authorizer answers at once, else by its promise. */
+export function authorize(
   authorizer: Authorizer,
   user: UserInfo,
   info: RequestInfo,
   annotate?: (key: string, value: string) => void,
+): Promise<void> | undefined {
+  const decision = authorizer({ user, info });
+  if (decision instanceof Promise) return authorizeLater(decision, user, info, annotate);
+  enforce(decision, user, info, annotate);
+  return undefined;
+}
+
+async function authorizeLater(
+  deciding: Promise<Decision>,
+  user: UserInfo,
+  info: RequestInfo,
+  annotate: ((key: string, value: string) => void) | undefined,
 ): Promise<void> {
-  let decision = authorizer({ user, info });
-  if (decision instanceof Promise) {
-    try {
-      decision = await decision;
-    } catch (error) {
-      annotate?.(reasonAnnotation, 'internal error');
-      throw internalError(error);
-    }
+  let decision: Decision;
+  try {
+    decision = await deciding;
+  } catch (error) {
+    annotate?.(reasonAnnotation, 'internal error');
+    throw internalError(error);
   }
+  enforce(decision, user, info, annotate);
+}
+
+function enforce(
+  decision: Decision,
+  user: UserInfo,
+  info: RequestInfo,
+  annotate: ((key: string, value: string) => void) | undefined,
+): void {
   if (annotate) {
     annotate(decisionAnnotation, decision.verdict === 'allow' ? 'allow' : 'forbid');
     annotate(reasonAnnotation, decision.reason);

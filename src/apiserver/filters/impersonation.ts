@@ -12,11 +12,15 @@ const serviceAccount = 'system:serviceaccount:';
 const all = (value: string | string[] | undefined): string[] =>
   value === undefined ? [] : Array.isArray(value) ? value : value.split(', ');
 
+/** Whether a header asks to speak for another. */
+export function asksToImpersonate(headers: Headers): boolean {
+  for (const name in headers) if (name.startsWith(prefix)) return true;
+  return false;
+}
+
 /** The user the request speaks for; the one who sent it where no header asks for another. */
 export async function impersonate(authorizer: Authorizer, user: UserInfo, headers: Headers): Promise<UserInfo> {
-  let asked = false;
-  for (const name in headers) if (name.startsWith(prefix)) asked = true;
-  if (!asked) return user;
+  if (!asksToImpersonate(headers)) return user;
   const header = headers['impersonate-user'];
   const name = Array.isArray(header) ? header[0] : header;
   const groups = all(headers['impersonate-group']);
@@ -34,7 +38,7 @@ export async function impersonate(authorizer: Authorizer, user: UserInfo, header
     throw badRequest(`requested [${asks.join(' ')}] without impersonating a user`);
   }
 
-  const check = (fields: Partial<RequestInfo>): Promise<void> =>
+  const check = (fields: Partial<RequestInfo>): Promise<void> | undefined =>
     authorize(authorizer, user, {
       isResourceRequest: true,
       path: '',

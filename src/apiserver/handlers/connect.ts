@@ -1,8 +1,12 @@
 /** Streaming subresources: admission, then the exchange goes to the handler. upstream: apiserver/pkg/endpoints/handlers/rest.go ConnectResource. */
 import { kindFact } from '#api/facts';
-import type { AdmissionAttributes } from '../contract.ts';
+import type { AdmissionAttributes, RequestInfo } from '../contract.ts';
 import type { ConnectRequest } from '../proxy/contract.ts';
 import type { Handlers } from './dispatch.ts';
+
+/** Whether a stream may be served there. */
+export const streams = ({ table }: Handlers, { group, resource, subresource }: RequestInfo): boolean =>
+  subresource !== '' && table.connect(group, resource, subresource) !== undefined;
 
 /** False where no stream is served under the request's path. */
 export async function connect(handlers: Handlers, request: ConnectRequest): Promise<boolean> {

@@ -75,7 +75,7 @@ export async function dispatch(handlers: Handlers, request: ApiRequest): Promise
 
 const authorizeCreate =
   (handlers: Handlers) =>
-  (context: RequestContext): Promise<void> =>
+  async (context: RequestContext): Promise<void> =>
     authorize(handlers.authorizer(), context.user, { ...context.info, verb: 'create' });
 
 function onResource(handlers: Handlers, request: ApiRequest, entry: TableEntry): Promise<Answer> {

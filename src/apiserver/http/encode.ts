@@ -17,11 +17,21 @@ export interface EncodeContext {
   includeObject: string;
 }
 
-export async function encodeAnswer(answer: ObjectAnswer | ListAnswer, accepted: Accepted, context: EncodeContext): Promise<Uint8Array> {
+/** At once where the bytes are in the cache. */
+export function encodeAnswer(
+  answer: ObjectAnswer | ListAnswer,
+  accepted: Accepted,
+  context: EncodeContext,
+): Uint8Array | Promise<Uint8Array> {
+  if (answer.type === 'object' && answer.cached && !accepted.as && accepted.format === 'json' && !accepted.pretty)
+    return answer.cached.line();
+  return encodeAnew(answer, accepted, context);
+}
+
+async function encodeAnew(answer: ObjectAnswer | ListAnswer, accepted: Accepted, context: EncodeContext): Promise<Uint8Array> {
   if (answer.type === 'object') {
     const object =
       accepted.as && answer.served ? await shapedObject(answer.object as KubeObject, answer.served, accepted.as, context) : undefined;
-    if (!object && accepted.format === 'json' && !accepted.pretty && answer.cached) return answer.cached.line();
     if (!object && accepted.format === 'protobuf' && answer.cached) return protobufOf(answer.cached);
     return encodeObject(object ?? answer.object, accepted);
   }

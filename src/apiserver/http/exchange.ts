@@ -104,12 +104,12 @@ export class Http2Exchange extends BaseExchange implements Exchange {
   end(status: number, headers: Headers, body?: string | Uint8Array): void {
     this.once();
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-    const all = { ...withoutHopHeaders(headers), 'content-length': String(bytes?.length ?? 0) };
+    const all = withoutHopHeaders(headers);
     if (!bytes?.length || this.method === 'HEAD') {
-      this.#stream.respond(status, all, true);
+      this.#stream.respond(status, all, true, bytes?.length ?? 0);
       return;
     }
-    this.#stream.respond(status, all);
+    this.#stream.respond(status, all, false, bytes.length);
     this.#stream.end(bytes);
   }
 

@@ -12,11 +12,11 @@ import { StatusError, badRequest, internalError, timeout } from '#machinery/stat
 import type { Authorizer, Credentials, RequestInfo, UserInfo } from '../contract.ts';
 import type { AuditTrail, Auditor } from '../audit/index.ts';
 import { authorize } from '../filters/authorization.ts';
-import { impersonate } from '../filters/impersonation.ts';
+import { asksToImpersonate, impersonate } from '../filters/impersonation.ts';
 import type { Admittance, Ticket } from '../filters/admittance.ts';
 import type { RequestMetrics } from '../filters/metrics.ts';
 import type { Answer, RequestBody } from '../handlers/contract.ts';
-import { connect } from '../handlers/connect.ts';
+import { connect, streams } from '../handlers/connect.ts';
 import { NothingThere, dispatch, unsupported } from '../handlers/dispatch.ts';
 import type { Handlers } from '../handlers/dispatch.ts';
 import { fieldManagerOf } from '../handlers/field-manager.ts';
@@ -38,8 +38,8 @@ export interface HttpContext {
   paths: PathTable;
   authenticate(credentials: Credentials): UserInfo | Promise<UserInfo>;
   authorizer(): Authorizer;
-  /** Takes requests for other servers (aggregated APIs); false: not mine. */
-  delegate(): ((request: DelegatedRequest) => Promise<boolean>) | undefined;
+  /** Takes requests for other servers (aggregated APIs); undefined: not mine. */
+  delegate(): ((request: DelegatedRequest) => Promise<void> | undefined) | undefined;
   admittance: Admittance;
   metrics: RequestMetrics;
   auditor: Auditor | undefined;
@@ -109,7 +109,7 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     if (written) await written;
     longRunning = isLongRunning(info);
     const patience = longRunning ? 0 : patienceOf(query);
-    speaker = await impersonate(server.authorizer(), user, exchange.headers);
+    if (asksToImpersonate(exchange.headers)) speaker = await impersonate(server.authorizer(), user, exchange.headers);
     if (speaker !== user) trail?.impersonated(speaker);
     if (speaker !== user)
       for (const name of Object.keys(exchange.headers)) if (name.startsWith('impersonate-')) delete exchange.headers[name];
@@ -119,10 +119,11 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
       code = 429;
       return;
     }
-    await authorize(server.authorizer(), speaker, info, annotate);
+    const authorized = authorize(server.authorizer(), speaker, info, annotate);
+    if (authorized) await authorized;
 
-    const delegate = server.delegate();
-    if (delegate && (await delegate({ info, user: speaker, ...(upgrade ? { upgrade } : { exchange }) }))) return;
+    const handedOn = server.delegate()?.({ info, user: speaker, ...(upgrade ? { upgrade } : { exchange }) });
+    if (handedOn) return await handedOn;
 
     const context: RequestContext = {
       info,
@@ -145,11 +146,12 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     }
     if (longRunning) left = server.metrics.opened(info);
     if (
-      await connect(server.handlers, {
+      streams(server.handlers, info) &&
+      (await connect(server.handlers, {
         context: longRunning ? { ...context, signal: AbortSignal.any([exchange.signal, server.stopping]) } : context,
         rest: parsed.rest,
         ...(upgrade ? { upgrade } : { exchange }),
-      })
+      }))
     )
       return;
     if (upgrade) throw badRequest('Upgrade request is not supported here');
@@ -157,7 +159,8 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     const builtIn = resourceFact(info.group, info.version, info.resource) !== undefined;
     const accepted = negotiate(exchange.headers['accept'] as string | undefined, hasShapes(server.handlers, info), builtIn);
     const form: Accepted = wantsPretty(query, userAgentOf(exchange)) ? { ...accepted, pretty: true } : accepted;
-    const body = needsBody(info, exchange) ? await bodyOf(exchange) : undefined;
+    const mediaType = (exchange.headers['content-type'] as string | undefined) ?? '';
+    const body: RequestBody | undefined = needsBody(info, exchange) ? { mediaType, bytes: await readBody(exchange) } : undefined;
     const answer = await serveTimed(server, patience, dispatch(server.handlers, { context, body }));
     if (warnings.length > 0) headers['warning'] = warningHeaders(warnings);
     if (answer.type === 'watch') {
@@ -211,17 +214,21 @@ const attempts = ({ headers }: Exchange, { certificate }: Peer): string[] => [
 
 const userAgentOf = (exchange: Exchange): string => (exchange.headers['user-agent'] as string | undefined) ?? '';
 
-async function serveTimed<T>({ clock }: HttpContext, patience: number, work: Promise<T>): Promise<T> {
+function serveTimed<T>({ clock }: HttpContext, patience: number, work: Promise<T>): Promise<T> {
   if (patience === 0) return work;
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = clock.setTimeout(() => reject(timeout('request did not complete within the allotted timeout')), patience);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    timer.cancel();
-    // Who comes second has nobody listening.
-    late.catch(() => undefined);
-  }
+  return new Promise<T>((resolve, reject) => {
+    const timer = clock.setTimeout(() => reject(timeout('request did not complete within the allotted timeout')), patience);
+    work.then(
+      (value) => {
+        timer.cancel();
+        resolve(value);
+      },
+      (error: unknown) => {
+        timer.cancel();
+        reject(error as Error);
+      },
+    );
+  });
 }
 
 async function servePath(
@@ -240,10 +247,6 @@ async function servePath(
 const needsBody = (info: RequestInfo, exchange: Exchange): boolean =>
   info.verb === 'create' || info.verb === 'update' || info.verb === 'patch' || exchange.method === 'DELETE';
 
-async function bodyOf(exchange: Exchange): Promise<RequestBody> {
-  return { mediaType: (exchange.headers['content-type'] as string | undefined) ?? '', bytes: await readBody(exchange) };
-}
-
 async function send(
   exchange: Exchange,
   answer: Exclude<Answer, { type: 'watch' }>,
@@ -252,7 +255,8 @@ async function send(
   headers: Record<string, string | string[]>,
   context: { now: number; includeObject: string },
 ): Promise<void> {
-  const bytes = await encodeAnswer(answer, form, context);
+  const encoding = encodeAnswer(answer, form, context);
+  const bytes = encoding instanceof Promise ? await encoding : encoding;
   if (exchange.gone) return;
   await endCompressed(exchange, code, { ...headers, 'content-type': form.mediaType }, bytes);
 }
