@@ -36,8 +36,8 @@ export interface Decoded {
   text?: string;
 }
 
-/** The body's value, whatever its kind. */
-export async function parseBody(body: RequestBody | undefined, validation: FieldValidation): Promise<Decoded> {
+/** The body's value, whatever its kind: at once but for YAML. Throws where it is none, or rejects. */
+export function parseBody(body: RequestBody | undefined, validation: FieldValidation): Decoded | Promise<Decoded> {
   if (!body) return { value: undefined, issues: [] };
   if (!body.bytes) return { value: body.value, issues: [] };
   return inputFormat(body.mediaType).parse(body.bytes, validation !== 'Ignore');
@@ -129,6 +129,17 @@ function ofCustomKind(decoded: Decoded, kind: Kind, shape: Conform, context: Req
   return { ...ofKind({ ...decoded, value: { ...(value as object), kind: kind.kind } }, kind, shape, context, bytes), kind: name };
 }
 
+/** The same where it has the managedFields of `tracked`: no client wrote them, so that they stay as they are. */
+export function decodePatched(decoded: Decoded, served: ServedResource, context: RequestContext, tracked: KubeObject | undefined): KubeObject {
+  const { value } = decoded as { value: KubeObject | null };
+  const managed = value?.metadata?.managedFields;
+  if (!managed || managed !== tracked?.metadata?.managedFields) return decodeValue(decoded, served, context);
+  const { managedFields: _, ...metadata } = value!.metadata!;
+  const object = decodeValue({ ...decoded, value: { ...value, metadata } }, served, context);
+  (object.metadata ??= {}).managedFields = managed;
+  return object;
+}
+
 /** Reads an object of a given kind (a subresource's body) without defaults. */
 export function ofKind(decoded: Decoded, kind: Kind, shape: Conform, context: RequestContext, bytes?: Uint8Array): KubeObject {
   const { value } = decoded;
@@ -190,7 +201,7 @@ function summary(bytes: Uint8Array | undefined): string {
 
 /** JSON with the duplicates that parsing hides. */
 export function parseJson(bytes: Uint8Array, strict: boolean): Decoded {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  const text = (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).toString('utf8');
   if (text === '') return { value: undefined, issues: [] };
   const deep = tooDeep(bytes);
   if (deep) throw new SyntaxProblem(`invalid character '${deep}' exceeded max depth`);

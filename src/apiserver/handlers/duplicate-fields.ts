@@ -15,6 +15,25 @@ export function inTextOrder(text: string, complaints: readonly { path: string; d
 }
 
 function colons(text: string): number {
+  return text.includes('\\') ? escapedColons(text) : plainColons(text);
+}
+
+/** Where no quote is escaped, strings end at the next one. */
+function plainColons(text: string): number {
+  let count = 0;
+  for (let at = 0; at < text.length;) {
+    const quote = text.indexOf('"', at);
+    const end = quote < 0 ? text.length : quote;
+    for (; at < end; at++) if (text.charCodeAt(at) === 58) count++;
+    if (quote < 0) break;
+    const closing = text.indexOf('"', quote + 1);
+    if (closing < 0) break;
+    at = closing + 1;
+  }
+  return count;
+}
+
+function escapedColons(text: string): number {
   let count = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);

@@ -7,7 +7,7 @@ import { matchNamespace } from '../registry/generic/namespace-match.ts';
 import type { GenericStorage } from '../registry/generic/storage.ts';
 import { StructureError, jsonType } from '../registry/structure.ts';
 import type { Answer, ApiRequest } from './contract.ts';
-import { SyntaxProblem, decodeValue, fieldValidationOf, parseBody } from './decode.ts';
+import { SyntaxProblem, decodePatched, fieldValidationOf, parseBody } from './decode.ts';
 import type { Decoded } from './decode.ts';
 import { wipeSystemFields } from './create.ts';
 import { applied, trackUpdate } from './managed-fields.ts';
@@ -46,8 +46,10 @@ async function patchOf(request: ApiRequest, kind: PatchKind): Promise<Decoded> {
   return decoded;
 }
 
+let patching: typeof import('#machinery/patch') | undefined;
+
 async function patched(kind: PatchKind, document: KubeObject, value: unknown, type: string): Promise<unknown> {
-  const { jsonPatch, mergePatch, strategicMerge } = await import('#machinery/patch');
+  const { jsonPatch, mergePatch, strategicMerge } = (patching ??= await import('#machinery/patch'));
   if (kind === 'json') return jsonPatch(document, value as never);
   if (kind === 'merge' || kind === 'apply') return mergePatch(document, value as never);
   if (!type)
@@ -99,7 +101,9 @@ export async function patch(
       const quiet: RequestContext = { ...context, warn: (text) => void (issues ??= []).push(text) };
       issues = undefined;
       try {
-        object = decodeValue({ value: draft(value), issues: given.issues }, served, quiet);
+        // Only what has a structure of its own may be decoded in place.
+        const decoded = { value: served.conform ? draft(value) : value, issues: given.issues };
+        object = decodePatched(decoded, served, quiet, old);
       } catch (error) {
         // Upstream shows what the patch made, or, where it has no text of that, the patch.
         const { goFormat } = await import('#machinery/patch');
@@ -151,7 +155,7 @@ async function apply(
         await authorizeCreate(context);
       }
       const merged = applied(served, old, configuration, context, now, subresource);
-      const object = decodeValue({ value: merged, issues: [] }, served, quietly(context));
+      const object = decodePatched({ value: merged, issues: [] }, served, quietly(context), merged);
       matchNamespace(object, served.fact.namespaced ? namespace : '');
       object.metadata!.name ||= name;
       if (!old) wipeSystemFields(object);

@@ -1,5 +1,5 @@
 /** PUT, on a resource or a subresource of the same kind. upstream: apiserver/pkg/endpoints/handlers/update.go. */
-import { draft } from '#machinery/meta';
+import type { KubeObject } from '#machinery/meta';
 import { badRequest } from '#machinery/status';
 import type { RequestContext } from '../registry/contract.ts';
 import { matchNamespace } from '../registry/generic/namespace-match.ts';
@@ -21,25 +21,31 @@ export async function update(
   const { served } = storage;
   const { namespace, name } = context.info;
   checkWriteOptions(context.query, 'UpdateOptions');
-  const object = await decodeObject(request.body, served, context);
-  context.audit?.requestObject(object);
-  matchNamespace(object, served.fact.namespaced ? namespace : '');
-  const meta = object.metadata!;
-  if (!meta.name) throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
-  if (meta.name !== name) throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
-  dedupOwnerReferences(object, context);
+  const read = async (): Promise<KubeObject> => {
+    const object = await decodeObject(request.body, served, context);
+    matchNamespace(object, served.fact.namespaced ? namespace : '');
+    const meta = object.metadata!;
+    if (!meta.name) throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+    if (meta.name !== name) throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
+    dedupOwnerReferences(object, context);
+    return object;
+  };
+  let first: KubeObject | undefined = await read();
+  context.audit?.requestObject(first);
   const now = storage.parts.clock.now();
   const result = await storage.update(
     context,
     namespace,
     name,
     async (old) => {
-      // A private copy for each try.
-      const next = draft(object);
+      // Each try changes an object of its own. More than one are rare: then the body is read once more.
+      const next = first ?? (await read());
+      first = undefined;
       if (old) return trackUpdate(served, old, next, context, now, subresource);
       await authorizeCreate(context);
+      const { uid } = next.metadata!;
       wipeSystemFields(next);
-      if (object.metadata?.uid) next.metadata!.uid = object.metadata.uid;
+      if (uid) next.metadata!.uid = uid;
       return trackCreate(served, next, context, now);
     },
     subresource,

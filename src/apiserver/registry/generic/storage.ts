@@ -10,7 +10,7 @@ import type { Clock, Random } from '#machinery/clock';
 import { timestamp } from '#machinery/clock';
 import { equal } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
-import { isValidPathSegmentName, nameIsPathSegment, validateObjectMeta, validateObjectMetaUpdate } from '#machinery/names';
+import { isValidPathSegmentName, nameIsPathSegment, validateObjectMeta, validateObjectMetaUpdate, validateObjectName } from '#machinery/names';
 import {
   alreadyExists,
   badRequest,
@@ -38,7 +38,7 @@ import { matchNamespace } from './namespace-match.ts';
 import { requestOptions } from './request-options.ts';
 import { StoredObjects } from './stored-objects.ts';
 import type { Stored } from './stored-objects.ts';
-import { distinct, ignoreTimestamps, restoreAllButStatus, restoreField } from './update-strategy.ts';
+import { changesNothing, distinct, restoreAllButStatus, restoreField } from './update-strategy.ts';
 import type { TtlLeases } from './ttl-leases.ts';
 
 /** What a storage is made of. Everything but `served` and `converter` is shared by the versions of a resource. */
@@ -203,8 +203,13 @@ export class GenericStorage implements ResourceStorage {
     if (this.#hasStatus && !this.served.conform) fillField(fact.type, object as Record<string, unknown>, 'status');
     const errors = [...(rules.checksMetadata === false ? [] : this.#metaErrors(object)), ...(rules.validate?.(object) ?? [])];
     if (errors.length === 0 && rules.validateLater) errors.push(...(await rules.validateLater(object)));
-    // What holds for every kind is looked at when the kind's own rules have found nothing.
-    if (errors.length === 0) errors.push(...validateObjectMeta(meta, { namespaced: fact.namespaced, nameErrors: nameIsPathSegment }));
+    // What holds for every kind is looked at when the kind's own rules have found nothing; they looked at all but this rule for names.
+    if (errors.length === 0)
+      errors.push(
+        ...(rules.checksMetadata === false
+          ? validateObjectMeta(meta, { namespaced: fact.namespaced, nameErrors: nameIsPathSegment })
+          : validateObjectName(meta, nameIsPathSegment)),
+      );
     if (errors.length > 0) throw invalid({ group: kind.group, kind: object.kind ?? kind.kind }, meta.name ?? '', errors);
     for (const text of rules.warnings?.(object) ?? []) context.warn(text);
     if (options.admit)
@@ -304,7 +309,7 @@ export class GenericStorage implements ResourceStorage {
       this.#beforeUpdate(context, object, old, subresource);
       if (!subresource && this.served.rules.validateLater) await this.#validateLater(object, old);
     }
-    ignoreTimestamps(object, old);
+    const same = changesNothing(object, old);
     if (options.admit)
       await this.parts.admission().validate(this.#attributes('UPDATE', context, namespace, name, object, old, subresource));
     if (this.removedByUpdate(object, old)) {
@@ -314,7 +319,7 @@ export class GenericStorage implements ResourceStorage {
       await this.parts.hooks()?.afterDelete?.(context, object);
       return object;
     }
-    if (equal(object, old) && !this.parts.store.stale?.(key)) {
+    if (same && !this.parts.store.stale?.(key)) {
       if (!stored.cached) return old;
       const newest = await this.#stored.current(key, true);
       return newest?.revision === stored.revision ? old : undefined;
@@ -486,8 +491,11 @@ export class GenericStorage implements ResourceStorage {
     return { now: this.parts.clock.now(), user: context.user };
   }
 
-  async #settled<T>(finish: Finish | undefined, work: () => Promise<T | undefined>): Promise<T> {
-    if (!finish) return (await work()) as T;
+  #settled<T>(finish: Finish | undefined, work: () => Promise<T | undefined>): Promise<T> {
+    return finish ? this.#finished(finish, work) : (work() as Promise<T>);
+  }
+
+  async #finished<T>(finish: Finish, work: () => Promise<T | undefined>): Promise<T> {
     let succeeded = false;
     try {
       const result = await work();

@@ -17,16 +17,20 @@ export function restoreAllButStatus(object: KubeObject, old: KubeObject): void {
     if (field !== 'metadata' && field !== 'status') restoreField(object, old, field);
 }
 
-/** Managed fields that differ in their times alone are no change. upstream: managedfields IgnoreManagedFieldsTimestampsTransformer. */
-export function ignoreTimestamps(object: KubeObject, old: KubeObject): void {
+/**
+ * Whether an update changes nothing. Managed fields that differ in their times alone are no change: they get the old times back.
+ * upstream: managedfields IgnoreManagedFieldsTimestampsTransformer.
+ */
+export function changesNothing(object: KubeObject, old: KubeObject): boolean {
   const fields = object.metadata?.managedFields;
   const before = old.metadata?.managedFields;
-  if (!fields || !before || fields.length !== before.length) return;
-  const timeless = (entries: typeof fields): unknown[] => entries.map(({ time: _, ...entry }) => entry);
-  if (!equal(timeless(fields), timeless(before))) return;
-  const { managedFields: _, ...meta } = object.metadata!;
-  const { managedFields: __, ...oldMeta } = old.metadata!;
-  if (equal({ ...object, metadata: meta }, { ...old, metadata: oldMeta })) object.metadata!.managedFields = before;
+  if (!fields || !before || fields === before) return equal(object, old);
+  if (fields.length !== before.length) return false;
+  for (const [index, entry] of fields.entries())
+    if (entry !== before[index] && !equal({ ...entry, time: '' }, { ...before[index], time: '' })) return false;
+  if (!equal({ ...object, metadata: { ...object.metadata, managedFields: before } }, old)) return false;
+  object.metadata!.managedFields = before;
+  return true;
 }
 
 /** Metadata rules and the kind's may say the same twice. */
