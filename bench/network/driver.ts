@@ -8,7 +8,8 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { decode, encode } from 'dns-packet';
 import { EndpointSlice, Service } from '#api';
-import { clientOver, kubeconfigTransport } from '#client';
+import { clientOver } from '#client';
+import { kubeconfigTransport } from '#client/kubeconfig';
 import { draft } from '#machinery/meta';
 import { systemClock } from '#machinery/clock';
 

@@ -3,7 +3,8 @@
  * Prints as JSON the seconds from create to Ready and from delete to gone of each.
  */
 import { Deployment, Pod } from '#api';
-import { clientOver, kubeconfigTransport } from '#client';
+import { clientOver } from '#client';
+import { kubeconfigTransport } from '#client/kubeconfig';
 import { systemClock } from '#machinery/clock';
 
 const [, , kubeconfig, replicasText, round] = process.argv;

@@ -4,7 +4,8 @@
  * the first create to the last binding; then it removes them all.
  */
 import { Namespace, Node, Pod, PriorityClass, Service, ServiceAccount } from '#api';
-import { clientOver, kubeconfigTransport } from '#client';
+import { clientOver } from '#client';
+import { kubeconfigTransport } from '#client/kubeconfig';
 import type { Client } from '#client';
 import { systemClock } from '#machinery/clock';
 import { isAlreadyExists, isNotFound } from '#machinery/status';

@@ -1,6 +1,7 @@
 /** Our scheduler in a process of its own, over HTTP like upstream's: node process.ts <kubeconfig>. Prints "ready" when its caches have synced. */
 import { flushCompileCache } from 'node:module';
-import { clientOver, httpTransport, kubeconfigOptions } from '#client';
+import { clientOver, httpTransport } from '#client';
+import { kubeconfigOptions } from '#client/kubeconfig';
 import { systemClock, systemRandom } from '#machinery/clock';
 import { silentLog } from '#machinery/log';
 import { startScheduler } from '../../src/cluster/scheduler.ts';

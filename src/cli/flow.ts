@@ -1,6 +1,7 @@
 import { Deployment, DaemonSet, Job, Pod, ReplicaSet, StatefulSet } from '#api';
 import type { Kind } from '#api';
-import { clientOver, kubeconfigTransport } from '#client';
+import { clientOver } from '#client';
+import { kubeconfigTransport } from '#client/kubeconfig';
 import { existingCluster } from '#cluster';
 import { steps } from '#flow';
 import type { FlowRecord } from '#flow';

@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import { ConfigMap as ConfigMapKind } from '#api';
 import { virtualClock } from '#machinery/clock';
 import { isNotFound, isStatus } from '#machinery/status';
-import { clientOver, httpTransport, kubeconfigOptions } from './mod.ts';
+import { kubeconfigOptions } from './kubeconfig.ts';
+import { clientOver, httpTransport } from './mod.ts';
 import type { HttpTransportOptions } from './mod.ts';
 
 interface Seen {

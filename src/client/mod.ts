@@ -20,6 +20,4 @@ export type { LeaderElectionOptions } from './leader-election.ts';
 export { retryOnConflict } from './retry-on-conflict.ts';
 export { httpSession, httpTransport } from './http-transport.ts';
 export type { HttpTransport, HttpTransportOptions } from './http-transport.ts';
-export { kubeconfigOptions, kubeconfigTransport } from './kubeconfig.ts';
-export type { KubeconfigOptions } from './kubeconfig.ts';
 export { acceptOf, methods, patchMediaTypes, pathOf } from './path.ts';

@@ -1,6 +1,5 @@
 /** The audit of a cluster of `up`: off, unless the environment names a file for it. */
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
 import { Auditor, auditPolicy, logBackend, RotatingFile } from '#apiserver';
 import type { Context } from '#machinery/lifecycle';
 
@@ -19,11 +18,11 @@ const writes = {
 };
 
 /** COXSWAIN_AUDIT_LOG names the file, COXSWAIN_AUDIT_POLICY a policy file of audit.k8s.io/v1. */
-export function clusterAudit(environment: NodeJS.ProcessEnv, { clock, log }: Context): { audit?: Auditor } {
+export async function clusterAudit(environment: NodeJS.ProcessEnv, { clock, log }: Context): Promise<{ audit?: Auditor }> {
   const path = environment['COXSWAIN_AUDIT_LOG'];
   if (!path) return {};
   const policyFile = environment['COXSWAIN_AUDIT_POLICY'];
-  const policy = auditPolicy(policyFile ? parse(readFileSync(policyFile, 'utf8')) : writes);
+  const policy = auditPolicy(policyFile ? (await import('yaml')).parse(readFileSync(policyFile, 'utf8')) : writes);
   const file = new RotatingFile({ path, clock });
   return { audit: new Auditor(policy, [logBackend(file, log.with({ component: 'audit' }), false)], clock) };
 }

@@ -3,7 +3,6 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { systemClock } from '#machinery/clock';
 import { readConfig } from './config.ts';
 import type { ClusterConfig } from './config.ts';
-import { removeFromKubeconfig } from './kubeconfig.ts';
 import { home, pathsOf } from './paths.ts';
 import type { ClusterPaths } from './paths.ts';
 import { endProcess, runningProcess } from './processes.ts';
@@ -57,7 +56,7 @@ export async function down(name: string, options: { purge: boolean }): Promise<v
     await removeSandbox(paths, config?.machines ?? 0);
   rmSync(paths.run, { recursive: true, force: true });
   if (options.purge) {
-    removeFromKubeconfig(name);
+    (await import('./kubeconfig.ts')).removeFromKubeconfig(name);
     rmSync(paths.state, { recursive: true, force: true });
   }
 }

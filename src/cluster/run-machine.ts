@@ -165,7 +165,7 @@ async function startFirst(
       certificates,
       store,
       advertise: { address: advertisedAddress(config), port: sandboxed ? securePort : config.port },
-      ...clusterAudit(process.env, context),
+      ...(await clusterAudit(process.env, context)),
       ...(parts && { parts }),
     },
     context,

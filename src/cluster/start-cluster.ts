@@ -19,7 +19,6 @@ import { advertisedAddress, defaults, machineAddress, machineName } from './conf
 import type { ClusterConfig, ClusterPart } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
 import type { ControlPlane } from './control-plane.ts';
-import { kubeconfigText } from './kubeconfig.ts';
 import { startMachine } from './machine.ts';
 import type { PartSettings } from './part-settings.ts';
 import { pathsOf } from './paths.ts';
@@ -126,6 +125,7 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<R
     for (const machine of started) held.add(() => machine.stop());
     await Promise.all(started.map((machine) => machine.ready));
     const url = `https://127.0.0.1:${listener.port}`;
+    const { kubeconfigText } = await import('./kubeconfig.ts');
     return {
       server: url,
       kubeconfig: kubeconfigText({ cluster: name, server: url, ca: certificates.ca.certificate, user: certificates.admin }),

@@ -11,7 +11,6 @@ import { Disposables } from '#machinery/lifecycle';
 import { clusterCertificates, filePems } from './certificates.ts';
 import { clusterNameError, defaults, machineAddress, machineName, mostMachines, readConfig } from './config.ts';
 import type { ClusterConfig, ClusterPart } from './config.ts';
-import { kubeconfigText, mergeKubeconfig } from './kubeconfig.ts';
 import { pathsOf } from './paths.ts';
 import type { ClusterPaths } from './paths.ts';
 import { programFor } from './program.ts';
@@ -104,6 +103,8 @@ export async function up(options: UpOptions): Promise<UpResult> {
     });
     for (let index = 1; index <= config.machines; index++) certificates.node(machineName(index), [machineAddress(config, index)]);
     const server = `https://127.0.0.1:${port}`;
+    // Loaded here: a machine's process has no use for it.
+    const { kubeconfigText, mergeKubeconfig } = await import('./kubeconfig.ts');
     writeFileSync(
       paths.kubeconfig,
       kubeconfigText({ cluster: config.name, server, ca: certificates.ca.certificate, user: certificates.admin }),

@@ -1,6 +1,7 @@
 /** How a component reaches the API server: --kubeconfig and --master. upstream: client-go tools/clientcmd BuildConfigFromFlags. */
 import { existsSync, readFileSync } from 'node:fs';
-import { clientOver, httpTransport, kubeconfigOptions } from '#client';
+import { clientOver, httpTransport } from '#client';
+import { kubeconfigOptions } from '#client/kubeconfig';
 import type { Client, HttpTransport, HttpTransportOptions } from '#client';
 import type { Clock } from '#machinery/clock';
 

@@ -12,7 +12,7 @@ import {
   webhookBatches,
 } from '#apiserver';
 import type { AuditBackend, BatchOptions, LineSink } from '#apiserver';
-import { kubeconfigOptions } from '#client';
+import { kubeconfigOptions } from '#client/kubeconfig';
 import type { Context } from '#machinery/lifecycle';
 import type { Log } from '#machinery/log';
 import type { FlagValues } from '../flags/table.ts';

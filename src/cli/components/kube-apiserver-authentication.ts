@@ -9,7 +9,7 @@ import {
   webhookTokens,
 } from '#apiserver';
 import type { AuthenticationConfiguration, AuthenticationOptions, JwtIssuer } from '#apiserver';
-import { kubeconfigOptions } from '#client';
+import { kubeconfigOptions } from '#client/kubeconfig';
 import type { Context, Disposables } from '#machinery/lifecycle';
 import type { FlagValues } from '../flags/table.ts';
 import { readDocument } from './configuration-file.ts';

@@ -15,7 +15,7 @@ import type {
   AuthorizerConfiguration,
   WebhookConfiguration,
 } from '#apiserver';
-import { kubeconfigOptions } from '#client';
+import { kubeconfigOptions } from '#client/kubeconfig';
 import type { Context, Disposables } from '#machinery/lifecycle';
 import type { FlagValues } from '../flags/table.ts';
 import { readDocument } from './configuration-file.ts';
