@@ -130,7 +130,12 @@ function ofCustomKind(decoded: Decoded, kind: Kind, shape: Conform, context: Req
 }
 
 /** The same where it has the managedFields of `tracked`: no client wrote them, so that they stay as they are. */
-export function decodePatched(decoded: Decoded, served: ServedResource, context: RequestContext, tracked: KubeObject | undefined): KubeObject {
+export function decodePatched(
+  decoded: Decoded,
+  served: ServedResource,
+  context: RequestContext,
+  tracked: KubeObject | undefined,
+): KubeObject {
   const { value } = decoded as { value: KubeObject | null };
   const managed = value?.metadata?.managedFields;
   if (!managed || managed !== tracked?.metadata?.managedFields) return decodeValue(decoded, served, context);

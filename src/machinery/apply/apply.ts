@@ -69,10 +69,11 @@ export function applyPatch<T extends KubeObject>(options: ApplyOptions<T>): T {
   const { object, result } = settle(before, pruned, managed, id, options);
 
   const own = difference(managed.get(id)?.fields, neverOwned);
+  const same = last !== undefined && equal(own, last.fields);
   if (isEmptyFields(own)) managed.delete(id);
   else if (last && object === undefined)
-    managed.set(id, equal(own, last.fields) && last.apiVersion === apiVersion ? last : { ...entry, time: last.time, fields: own! });
-  else managed.set(id, { ...entry, fields: own! });
+    managed.set(id, same && last.apiVersion === apiVersion ? last : { ...entry, time: last.time, fields: own! });
+  else managed.set(id, { ...entry, fields: same ? last.fields : own! });
   const tracked = withManagedFields(result, unchanged(encodeManagedFields(managed), live?.metadata?.managedFields));
   return manager === kubectlManager ? withLastApplied(tracked, applied) : tracked;
 }
@@ -118,7 +119,8 @@ function settle<T extends KubeObject>(
 
 /** Whether the manager applied something last time that it does not now, or might have: in another version things have other names. */
 const leavesOut = <T extends KubeObject>(last: ManagedEntry | undefined, set: Fields | undefined, options: ApplyOptions<T>): boolean =>
-  last !== undefined && ((options.versions !== undefined && last.apiVersion !== options.apiVersion) || !isEmptyFields(difference(last.fields, set)));
+  last !== undefined &&
+  ((options.versions !== undefined && last.apiVersion !== options.apiVersion) || !isEmptyFields(difference(last.fields, set)));
 
 /** Removes what the manager applied last time and leaves out now, unless somebody else manages it as well. */
 function prune<T extends KubeObject>(

@@ -147,10 +147,11 @@ export function fieldsOf(paths: readonly string[]): Fields | undefined {
 export function inOrder(fields: Fields): Fields {
   if (isInOrder(fields)) return fields;
   const sorted: Draft = {};
-  for (const key of Object.keys(fields).sort((a, b) => (a === '.' ? -1 : b === '.' ? 1 : compareElements(a, b))))
-    sorted[key] = key === '.' ? leaf : inOrder(fields[key]!);
+  for (const key of Object.keys(fields).sort(compareSteps)) sorted[key] = key === '.' ? leaf : inOrder(fields[key]!);
   return sorted;
 }
+
+const compareSteps = (a: string, b: string): number => (a === '.' ? -1 : b === '.' ? 1 : compareElements(a, b));
 
 function isInOrder(fields: Fields): boolean {
   let previous: string | undefined;

@@ -1,7 +1,7 @@
 import { timeText } from '#machinery/clock';
 import type { KubeObject, ObjectMeta } from '#machinery/meta';
 import { applyConflict } from './conflict.ts';
-import { decodeManagedFields, encodeManagedFields, managerId } from './entries.ts';
+import { decodeManagedFields, encodeManagedFields, managerId, withFields } from './entries.ts';
 import type { ManagedEntries } from './entries.ts';
 import { difference, isEmptyFields, recursiveDifference, union } from './fields.ts';
 import type { Fields } from './fields.ts';
@@ -95,9 +95,18 @@ export function track<T extends KubeObject>(managed: ManagedEntries, options: Up
     yieldFields(managed, comparison, resetFields, id);
     managed.set(id, { ...entry, fields: byApply.fields });
   } else if (found) {
-    yieldFields(managed, comparison, resetFields);
-    const mine = difference(recursiveDifference(changed(filtered(found, resetFields)), resetFields), neverOwned);
-    if (!isEmptyFields(mine)) managed.set(id, { ...entry, fields: union(mine, managed.get(id)?.fields)! });
+    yieldFields(managed, comparison, resetFields, id);
+    const changes = filtered(found, resetFields);
+    const mine = difference(recursiveDifference(changed(changes), resetFields), neverOwned);
+    const before = managed.get(id);
+    const kept = difference(before?.fields, changes?.removed);
+    // Mostly what changed was the manager's already: then its set stays the very object it was.
+    if (!isEmptyFields(mine)) managed.set(id, { ...entry, fields: union(kept, mine)! });
+    else if (before) {
+      const rest = withFields(before, kept);
+      if (rest) managed.set(id, rest);
+      else managed.delete(id);
+    }
   }
   capManagers(managed);
 }

@@ -107,5 +107,3 @@ export class HeaderDecoder {
     return text;
   }
 }
-
-

@@ -36,6 +36,9 @@ export function validateObjectMeta(meta: ObjectMeta | undefined, options: Object
   return errors;
 }
 
+const identity = ['name', 'namespace', 'uid'] as const;
+const lifetime = ['creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const;
+
 /** Metadata of an update against what is stored. */
 export function validateObjectMetaUpdate(meta: ObjectMeta | undefined, old: ObjectMeta | undefined, path = 'metadata'): FieldError[] {
   const errors: FieldError[] = [];
@@ -44,10 +47,8 @@ export function validateObjectMetaUpdate(meta: ObjectMeta | undefined, old: Obje
     errors.push(invalidField(`${path}.resourceVersion`, meta?.resourceVersion ?? '', 'must be specified for an update'));
   if ((meta?.generation ?? 0) < (old?.generation ?? 0))
     errors.push(invalidField(`${path}.generation`, meta?.generation ?? 0, 'must not be decremented'));
-  for (const field of ['name', 'namespace', 'uid'] as const)
-    errors.push(...validateImmutable(meta?.[field] ?? '', old?.[field] ?? '', `${path}.${field}`));
-  for (const field of ['creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const)
-    errors.push(...validateImmutable(meta?.[field], old?.[field], `${path}.${field}`));
+  for (const field of identity) errors.push(...validateImmutable(meta?.[field] ?? '', old?.[field] ?? '', `${path}.${field}`));
+  for (const field of lifetime) errors.push(...validateImmutable(meta?.[field], old?.[field], `${path}.${field}`));
   errors.push(...validateCommon(meta, path));
   return errors;
 }

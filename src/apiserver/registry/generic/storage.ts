@@ -10,7 +10,13 @@ import type { Clock, Random } from '#machinery/clock';
 import { timestamp } from '#machinery/clock';
 import { equal } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
-import { isValidPathSegmentName, nameIsPathSegment, validateObjectMeta, validateObjectMetaUpdate, validateObjectName } from '#machinery/names';
+import {
+  isValidPathSegmentName,
+  nameIsPathSegment,
+  validateObjectMeta,
+  validateObjectMetaUpdate,
+  validateObjectName,
+} from '#machinery/names';
 import {
   alreadyExists,
   badRequest,
