@@ -17,7 +17,10 @@ import { inputFormat } from './media-types.ts';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 
-export const fieldValidationOf = (context: RequestContext): FieldValidation =>
+/** What decoding asks of a request. Not all of it: copying a whole context would make what it makes when first asked. */
+export type Reading = Pick<RequestContext, 'query' | 'warn'>;
+
+export const fieldValidationOf = (context: Reading): FieldValidation =>
   (context.query.get('fieldValidation') as FieldValidation | null) || 'Warn';
 
 type Conform = NonNullable<ServedResource['conform']>;
@@ -70,12 +73,7 @@ export async function parseFor(kind: Kind, body: RequestBody | undefined, valida
 }
 
 /** Gives `value` the structure of a type; what is too much is reported as the request wants it. Throws an Error with upstream's text. */
-export function structured(
-  shape: Conform,
-  decoded: Decoded,
-  validation: FieldValidation,
-  context: RequestContext,
-): Record<string, unknown> {
+export function structured(shape: Conform, decoded: Decoded, validation: FieldValidation, context: Reading): Record<string, unknown> {
   const { value, unknown } = shape(decoded.value);
   const issues = complaints(decoded, unknown);
   if (issues.length > 0) {
@@ -95,14 +93,14 @@ function complaints({ issues, text }: Decoded, unknown: readonly string[]): stri
 const versionOf = (apiVersion: string): string => apiVersion.slice(apiVersion.indexOf('/') + 1);
 
 /** Reads an object of a served resource from a body. */
-export async function decodeObject(body: RequestBody | undefined, served: ServedResource, context: RequestContext): Promise<KubeObject> {
+export async function decodeObject(body: RequestBody | undefined, served: ServedResource, context: Reading): Promise<KubeObject> {
   const validation = fieldValidationOf(context);
   const decoded = await parseFor(served.kind, body, validation);
   return decodeValue(decoded, served, context, body?.bytes);
 }
 
 /** The same from a value, for patches: their result is decoded as a body would be. */
-export function decodeValue(decoded: Decoded, served: ServedResource, context: RequestContext, bytes?: Uint8Array): KubeObject {
+export function decodeValue(decoded: Decoded, served: ServedResource, context: Reading, bytes?: Uint8Array): KubeObject {
   const shape = served.conform ?? conformTo(served.fact.type);
   const object = served.conform
     ? ofCustomKind(decoded, served.kind, shape, context, bytes)
@@ -116,7 +114,7 @@ export function decodeValue(decoded: Decoded, served: ServedResource, context: R
  * Custom resources are read whatever they say they are: their rules refuse another kind, and nothing is known of another version.
  * upstream: apiextensions-apiserver/pkg/apiserver/customresource_handler.go schemaCoercingDecoder.
  */
-function ofCustomKind(decoded: Decoded, kind: Kind, shape: Conform, context: RequestContext, bytes?: Uint8Array): KubeObject {
+function ofCustomKind(decoded: Decoded, kind: Kind, shape: Conform, context: Reading, bytes?: Uint8Array): KubeObject {
   const { value } = decoded;
   const { apiVersion, kind: name } = (value ?? {}) as { apiVersion?: unknown; kind?: unknown };
   const told = (given: unknown): given is string => typeof given === 'string' && given !== '';
@@ -130,12 +128,7 @@ function ofCustomKind(decoded: Decoded, kind: Kind, shape: Conform, context: Req
 }
 
 /** The same where it has the managedFields of `tracked`: no client wrote them, so that they stay as they are. */
-export function decodePatched(
-  decoded: Decoded,
-  served: ServedResource,
-  context: RequestContext,
-  tracked: KubeObject | undefined,
-): KubeObject {
+export function decodePatched(decoded: Decoded, served: ServedResource, context: Reading, tracked: KubeObject | undefined): KubeObject {
   const { value } = decoded as { value: KubeObject | null };
   const managed = value?.metadata?.managedFields;
   if (!managed || managed !== tracked?.metadata?.managedFields) return decodeValue(decoded, served, context);
@@ -146,7 +139,7 @@ export function decodePatched(
 }
 
 /** Reads an object of a given kind (a subresource's body) without defaults. */
-export function ofKind(decoded: Decoded, kind: Kind, shape: Conform, context: RequestContext, bytes?: Uint8Array): KubeObject {
+export function ofKind(decoded: Decoded, kind: Kind, shape: Conform, context: Reading, bytes?: Uint8Array): KubeObject {
   const { value } = decoded;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     if (value === undefined) throw badRequest(unrecognized(kind, parseError(''), bytes));

@@ -8,7 +8,7 @@ import type { GenericStorage } from '../registry/generic/storage.ts';
 import { StructureError, jsonType } from '../registry/structure.ts';
 import type { Answer, ApiRequest } from './contract.ts';
 import { SyntaxProblem, decodePatched, fieldValidationOf, parseBody } from './decode.ts';
-import type { Decoded } from './decode.ts';
+import type { Decoded, Reading } from './decode.ts';
 import { wipeSystemFields } from './create.ts';
 import { applied, trackUpdate } from './managed-fields.ts';
 import { bareType } from './media-types.ts';
@@ -98,7 +98,7 @@ export async function patch(
     async (old) => {
       const value = await patched(kind, old!, given.value, served.conform ? '' : served.fact.type);
       let object: KubeObject;
-      const quiet: RequestContext = { ...context, warn: (text) => void (issues ??= []).push(text) };
+      const quiet: Reading = { query: context.query, warn: (text) => void (issues ??= []).push(text) };
       issues = undefined;
       try {
         // Only what has a structure of its own may be decoded in place.
@@ -155,7 +155,7 @@ async function apply(
         await authorizeCreate(context);
       }
       const merged = applied(served, old, configuration, context, now, subresource);
-      const object = decodePatched({ value: merged, issues: [] }, served, quietly(context), merged);
+      const object = decodePatched({ value: merged, issues: [] }, served, quiet, merged);
       matchNamespace(object, served.fact.namespaced ? namespace : '');
       object.metadata!.name ||= name;
       if (!old) wipeSystemFields(object);
@@ -169,14 +169,8 @@ async function apply(
   return { type: 'object', code: result.created ? 201 : 200, object: result.object, served, ...(cached && { cached }) };
 }
 
-const ignoring = new URLSearchParams({ fieldValidation: 'Ignore' });
-
 /** The configuration was checked against the schema: its result is only brought into form. */
-const quietly = (context: RequestContext): RequestContext => ({
-  ...context,
-  query: ignoring,
-  warn: () => undefined,
-});
+const quiet: Reading = { query: new URLSearchParams({ fieldValidation: 'Ignore' }), warn: () => undefined };
 
 /** What a patch makes of the object does not decode: the patch is what is invalid. `asMaps`: told as of maps, not as of JSON. */
 export function patchError(error: unknown, patchText: string, asMaps = false): unknown {
