@@ -173,6 +173,24 @@ export function runtimeSuite(backend: RuntimeBackend): void {
     );
 
     test(
+      'a pod is whole after the end of the one that was made before it',
+      withRuntime(async (bed) => {
+        const { runtime } = bed.runtime;
+        const [first, second] = [await bed.sandbox(), await bed.sandbox()];
+        await bed.run(first, { command: untilStopped });
+        const kept = await bed.run(second, { command: untilStopped });
+        await runtime.stopPodSandbox({ podSandboxId: first });
+        await runtime.removePodSandbox({ podSandboxId: first });
+        assert.equal((await bed.status(kept)).state, 'CONTAINER_RUNNING');
+        if (bed.processes) assert.equal((await runtime.execSync({ containerId: kept, cmd: ['true'], timeout: 10 })).exitCode ?? 0, 0);
+        const more = await bed.run(second, { command: ['true'] }, 'more');
+        assert.equal((await bed.ended(more)).exitCode ?? 0, 0);
+        await runtime.stopContainer({ containerId: kept, timeout: 2 });
+        assert.equal((await bed.status(kept)).state, 'CONTAINER_EXITED');
+      }),
+    );
+
+    test(
       'containers are listed by sandbox, state and labels',
       withRuntime(async (bed) => {
         const [one, two] = [await bed.sandbox(), await bed.sandbox()];
