@@ -107,6 +107,22 @@ test('a ConfigMap is created, read, listed, updated, watched and deleted in proc
   await watch.done;
 });
 
+test('updates at once that name no version are all written, each from what its client sent', async () => {
+  await using api = await server();
+  const client = api.clientFor(admin);
+  await client.create(ConfigMap, { metadata: { namespace: 'default', name: 'a' }, data: { x: '0' } });
+  const texts = ['1', '2', '3'];
+  const written = await Promise.all(
+    texts.map((x) => client.update(ConfigMap, { metadata: { namespace: 'default', name: 'a' }, data: { x } })),
+  );
+  assert.deepEqual(
+    written.map(({ data }) => data?.['x']),
+    texts,
+  );
+  assert.equal(new Set(written.map(({ metadata }) => metadata?.resourceVersion)).size, texts.length);
+  assert.equal(new Set(written.map(({ metadata }) => metadata?.uid)).size, 1);
+});
+
 test("what does not validate, exist or fit is refused in upstream's words", async () => {
   await using api = await server();
   const client = api.clientFor(admin);

@@ -71,6 +71,20 @@ test('create and update are tracked', () => {
   assert.deepEqual(owners(status)['controller/Update/status'], ['.status.replicas']);
 });
 
+test('an update of what a manager has leaves its fields the object they were; what it takes away is nobody’s', () => {
+  const labelled = (labels: object): Any => deployment({ replicas: 1 }, { labels });
+  const created = update(undefined, labelled({ z: '1', a: '1' }), 'me');
+  const again = update(created, { ...created, metadata: { ...created.metadata, labels: { z: '2', a: '1' } } }, 'me', 5000);
+  const [before, after] = [created.metadata!.managedFields![0]!, again.metadata!.managedFields![0]!];
+  assert.equal(after.fieldsV1, before.fieldsV1);
+  assert.equal(after.time, '1970-01-01T00:00:05Z');
+  const less = update(again, { ...again, metadata: { ...again.metadata, labels: { a: '1' } } }, 'me', 9000);
+  assert.deepEqual(owners(less), { 'me/Update': ['.metadata.labels', '.metadata.labels.a', '.spec.replicas'] });
+  const more = update(less, { ...less, metadata: { ...less.metadata, labels: { a: '1', b: '1' } } }, 'other', 9000);
+  const none = update(more, { ...more, metadata: { ...more.metadata, labels: { a: '1' } } }, 'other', 9000);
+  assert.deepEqual(Object.keys(owners(none)), ['me/Update']);
+});
+
 test('clients may reset what is tracked', () => {
   const created = update(undefined, deployment({ replicas: 1 }), 'a');
   const stored = { ...created, metadata: { ...created.metadata, uid: 'u' } };
