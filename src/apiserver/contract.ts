@@ -177,10 +177,20 @@ export interface WatchCache {
   listAt(prefix: string, revision: number): { items: readonly CachedObject[]; revision: number } | undefined;
   /**
    * Events after `revision` under `prefix` (one that does not end in "/" is a single key), first those in the window, then live ones,
-   * in order, in batches of one turn of the loop. The sink is not called before this has returned.
+   * in order, in batches of one turn of the loop or, for patient watchers, of some. The sink is not called before this has returned.
    * Throws StatusError Expired when the window no longer reaches back ("too old resource version: x (y)").
-   * A watcher whose sink answers false is cut. `ended` is called when the cache itself ends the watch (closed, or loaded anew).
+   * A watcher whose sink answers false is cut.
    */
-  watch(prefix: string, revision: number, sink: (events: readonly CacheEvent[]) => boolean | void, ended?: () => void): CacheWatch;
+  watch(
+    prefix: string,
+    revision: number,
+    sink: (events: readonly CacheEvent[]) => boolean | void,
+    options?: {
+      /** Called when the cache itself ends the watch (closed, or loaded anew). */
+      ended?: () => void;
+      /** Events may come some milliseconds later, where that makes fewer and bigger batches for many such watchers. */
+      patient?: boolean;
+    },
+  ): CacheWatch;
   close(): Promise<void>;
 }

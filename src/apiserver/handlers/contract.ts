@@ -22,5 +22,10 @@ export type Answer =
   /** One object or Status. `cached`: its bytes, where it is the cached state; `served`: for Table and PartialObjectMetadata. */
   | { type: 'object'; code: number; object: KubeObject | Status; cached?: CachedObject; served?: ServedResource }
   | { type: 'list'; served: ServedResource; result: ListResult }
-  /** `open` starts it; after `timeout` milliseconds the server ends it. */
-  | { type: 'watch'; served: ServedResource; timeout: number; open(sink: WatchSink, ended: () => void): Promise<RunningWatch> };
+  /** `open` starts it; after `timeout` milliseconds the server ends it. `patient`: see WatchCache. */
+  | {
+      type: 'watch';
+      served: ServedResource;
+      timeout: number;
+      open(sink: WatchSink, ended: () => void, patient?: boolean): Promise<RunningWatch>;
+    };

@@ -31,7 +31,7 @@ export async function watchObjects({ context }: ApiRequest, storage: GenericStor
     type: 'watch',
     served: storage.served,
     timeout: options.timeoutSeconds > 0 ? options.timeoutSeconds * 1000 : watchTimeout,
-    open: (sink, ended) =>
+    open: (sink, ended, patient = false) =>
       watch(
         storage,
         info.namespace,
@@ -40,6 +40,7 @@ export async function watchObjects({ context }: ApiRequest, storage: GenericStor
           resourceVersion: options.resourceVersion,
           bookmarks: options.allowWatchBookmarks,
           sendInitialEvents: options.sendInitialEvents,
+          patient,
         },
         sink,
         ended,

@@ -167,6 +167,7 @@ export async function serveWatch(
       return true;
     },
     () => resolve(),
+    true,
   );
   out = exchange.open(200, { ...headers, 'content-type': writer.mediaType, 'transfer-encoding': 'chunked' });
   ticket?.opened();

@@ -68,7 +68,7 @@ export class ResourceCache implements WatchCache {
     this.#decode = decode;
     this.#source = source;
     this.#options = options;
-    this.#watchers = new CacheWatchers(prefix.length, options.log);
+    this.#watchers = new CacheWatchers(prefix.length, options.clock, options.log);
     this.#window = this.#newWindow(0);
     this.synced = this.#sync();
   }
@@ -112,7 +112,12 @@ export class ResourceCache implements WatchCache {
     return { items: kept, revision };
   }
 
-  watch(prefix: string, revision: number, sink: (events: readonly CacheEvent[]) => boolean | void, ended?: () => void): CacheWatch {
+  watch(
+    prefix: string,
+    revision: number,
+    sink: (events: readonly CacheEvent[]) => boolean | void,
+    { ended, patient = false }: { ended?: () => void; patient?: boolean } = {},
+  ): CacheWatch {
     const { start } = this.#window;
     // upstream: cacher.go, while its reflector lists.
     if (this.#closed || this.#backlog) throw tooManyRequests('storage is (re)initializing', 1);
@@ -125,7 +130,7 @@ export class ResourceCache implements WatchCache {
       throw expired(`too old resource version: ${revision} (${compacted})`);
     const replay = past.filter(({ current: { key } }) => (single ? key === prefix : key.startsWith(prefix)));
     // A revision that is still to come: what happens up to it is not for this watcher.
-    return this.#watchers.add(prefix, replay, Math.max(revision, this.revision), () => this.revision, sink, ended);
+    return this.#watchers.add(prefix, patient, replay, Math.max(revision, this.revision), () => this.revision, sink, ended);
   }
 
   async close(): Promise<void> {

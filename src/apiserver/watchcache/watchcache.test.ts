@@ -154,7 +154,7 @@ test('a watcher is cut when its sink answers false or throws; the others go on',
       counts[1]!++;
       throw new Error('broken');
     },
-    () => ended++,
+    { ended: () => ended++ },
   );
   const third = cache.watch(pods, cache.revision, () => void counts[2]!++);
   for (let round = 0; round < 3; round++) {
@@ -247,12 +247,7 @@ test('a cache made later has what others wrote meanwhile; closing one ends its w
     ['/registry/secrets/a/s', '/registry/secrets/a/t'],
   );
   let ended = 0;
-  later.watch(
-    '/registry/secrets/',
-    later.revision,
-    () => undefined,
-    () => ended++,
-  );
+  later.watch('/registry/secrets/', later.revision, () => undefined, { ended: () => ended++ });
   await later.close();
   assert.equal(ended, 1);
   assert.throws(() => later.watch('/registry/secrets/', later.revision, () => undefined), StatusError);
@@ -293,12 +288,7 @@ test('on a store behind a network, waiting for a revision asks for progress; a b
   await clock.advance(1000);
   assert.equal(asked, 3);
   let ended = 0;
-  cache.watch(
-    pods,
-    revision,
-    () => undefined,
-    () => ended++,
-  );
+  cache.watch(pods, revision, () => undefined, { ended: () => ended++ });
   await put(memory, `${pods}a/two`);
   await remove(memory, `${pods}a/one`);
   watches[0]!.breakOff(new StoreError('compacted', 'gone'));

@@ -18,6 +18,8 @@ export interface WatchQuery {
   bookmarks: boolean;
   /** Undefined: not asked for; the beginning then depends on resourceVersion alone. */
   sendInitialEvents: boolean | undefined;
+  /** See WatchCache. */
+  patient: boolean;
 }
 
 /** One event on its way to a client. An ERROR is the last. */
@@ -36,7 +38,8 @@ export interface RunningWatch {
 const initialEventsEnd = 'k8s.io/initial-events-end';
 const bookmarkPeriod = 60_000;
 
-const whole = new WeakMap<readonly CacheEvent[], readonly WatchItem[]>();
+/** What selectors let through of a batch: watchers of a prefix are given the same batch, so those who select the same are given the same items. */
+const selected = new WeakMap<readonly CacheEvent[], Map<string, readonly WatchItem[]>>();
 
 /**
  * Starts a watch. `sink` is never called before this has resolved. `ended` is called once when the watch ends by itself: after an
@@ -88,12 +91,6 @@ export async function watch(
       metadata: { resourceVersion: String(at), ...(annotations && { annotations }) },
     },
   });
-  /** Without selectors, all watchers of a prefix are given the same items: their bytes are then made once. */
-  const unfiltered = (events: readonly CacheEvent[]): readonly WatchItem[] => {
-    let items = whole.get(events);
-    if (!items) whole.set(events, (items = events.map((event) => ({ type: event.type, cached: event.current }))));
-    return items;
-  };
   const filter = (event: CacheEvent): WatchItem | undefined => {
     const { current, previous } = event;
     if (selection.empty) return { type: event.type, cached: current };
@@ -106,18 +103,20 @@ export async function watch(
     return { type: 'DELETED', cached: derived(previous, { ...previous.object, metadata: meta }, event.revision) };
   };
 
+  // Versions of a resource share its cache, and each has selectable fields of its own.
+  const view = selection.empty ? '' : `${kind.apiVersion}\n${selection.text}`;
+  const filtered = (events: readonly CacheEvent[]): readonly WatchItem[] => {
+    let kept = selected.get(events);
+    if (!kept) selected.set(events, (kept = new Map()));
+    let items = kept.get(view);
+    if (!items) kept.set(view, (items = events.map(filter).filter((item) => item !== undefined)));
+    return items;
+  };
+
   let queue: Promise<void> | undefined;
   const deliver = (events: readonly CacheEvent[]): boolean => {
     if (!storage.converts) {
-      if (selection.empty) {
-        given = events.at(-1)?.revision ?? given;
-        return give(unfiltered(events));
-      }
-      const items: WatchItem[] = [];
-      for (const event of events) {
-        const item = filter(event);
-        if (item) items.push(item);
-      }
+      const items = filtered(events);
       if (items.length > 0) given = events.at(-1)!.revision;
       return give(items);
     }
@@ -163,7 +162,7 @@ export async function watch(
         held.push(...events);
         return true;
       },
-      () => end(),
+      { ended: () => end(), patient: query.patient },
     );
   } catch (error) {
     if (!(error instanceof StatusError) || error.reason !== 'Expired') throw error;
