@@ -48,6 +48,7 @@ export async function listen(tls: TlsIdentity, target: ListenTarget, handler: Se
     return work;
   };
   const peers = new WeakMap<Socket, Peer>();
+  const nobody: Peer = {};
   const sockets = new Set<Socket>();
   const connections = new Set<Connection>();
   const material = ({ cert, key, clientCA }: TlsIdentity): TlsOptions => ({
@@ -65,10 +66,14 @@ export async function listen(tls: TlsIdentity, target: ListenTarget, handler: Se
   const http1 = createHttp1({ keepAliveTimeout: keepAlive, requestTimeout: 0, headersTimeout: 32_000, maxHeaderSize: 1 << 20 });
   const secure = createTls(options);
 
+  /** Read with the first request: Go's clients open more connections than they come to use. */
   const peerOf = (socket: TLSSocket): Peer => {
+    let peer = peers.get(socket);
+    if (peer) return peer;
     // Its chain is verified by who authenticates: one that is expired or of a foreign authority is a bad credential, not none.
-    const certificate = socket.getPeerCertificate().raw;
-    return certificate ? { certificate } : {};
+    const certificate = socket.getPeerX509Certificate()?.raw;
+    peers.set(socket, (peer = certificate ? { certificate } : nobody));
+    return peer;
   };
   secure.on('secureConnection', (socket: TLSSocket) => {
     socket.setNoDelay(true);
@@ -76,18 +81,14 @@ export async function listen(tls: TlsIdentity, target: ListenTarget, handler: Se
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', (error) => log.debug('Connection broke', { peer: socket.remoteAddress, error }));
     if (socket.alpnProtocol === 'h2') speakHttp2(socket);
-    else {
-      peers.set(socket, peerOf(socket));
-      http1.emit('connection', socket);
-    }
+    else http1.emit('connection', socket);
   });
   secure.on('tlsClientError', (error) => log.debug('TLS handshake failed', { error }));
 
   const speakHttp2 = (socket: TLSSocket): void => {
-    const peer = peerOf(socket);
     const connection = new Connection(socket, {
       clock,
-      onRequest: (stream) => serve(new Http2Exchange(stream), peer),
+      onRequest: (stream) => serve(new Http2Exchange(stream), peerOf(socket)),
       onClose(reason) {
         connections.delete(connection);
         log.debug('HTTP/2 connection ended', { peer: socket.remoteAddress, reason });
@@ -97,10 +98,10 @@ export async function listen(tls: TlsIdentity, target: ListenTarget, handler: Se
   };
 
   http1.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    void serve(new Http1Exchange(request, response), peers.get(request.socket) ?? {});
+    void serve(new Http1Exchange(request, response), peerOf(request.socket as TLSSocket));
   });
   http1.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    void serve(new UpgradeExchange(request, socket), peers.get(socket) ?? {}, { request, socket, head });
+    void serve(new UpgradeExchange(request, socket), peerOf(socket as TLSSocket), { request, socket, head });
   });
 
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
