@@ -6,9 +6,9 @@ import type { Duplex } from 'node:stream';
 import { flag, frame, headSize } from './protocol.ts';
 
 const bufferSize = 64 * 1024;
-/** Buffers that the socket is done with. */
+/** Buffers that the socket is done with, so many as one batch to many watchers takes. */
 const spare: Buffer[] = [];
-const mostSpare = 16;
+const mostSpare = 48;
 
 export class Output {
   readonly #socket: Duplex;
