@@ -219,6 +219,23 @@ test('a watch streams events in the form asked for', async () => {
   stream.close();
 });
 
+test('a watch of Tables tells the columns once', async () => {
+  const stream = session.request({ ':path': `${maps}?watch=1`, accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' });
+  const columns: unknown[] = [];
+  const { promise: two, resolve } = Promise.withResolvers<void>();
+  stream.on('data', (chunk: Buffer) => {
+    for (const line of chunk.toString().split('\n').filter(Boolean)) {
+      const event = JSON.parse(line) as { object: { columnDefinitions: { name: string }[] | null } };
+      if (columns.push(event.object.columnDefinitions?.map(({ name }) => name) ?? null) === 2) resolve();
+    }
+  });
+  for (const name of ['t1', 't2']) await call('POST', maps, json, map(name));
+  await two;
+  assert.deepEqual(columns.slice(0, 2), [['Name', 'Data', 'Age'], null]);
+  stream.close();
+  for (const name of ['t1', 't2']) await call('DELETE', `${maps}/${name}`);
+});
+
 test('HTTP/1.1 is served on the same port, upgrades that nobody takes are refused', async () => {
   const over1 = (path: string, headers: Record<string, string> = {}): Promise<{ status: number; body: string }> =>
     new Promise((resolve, reject) => {

@@ -47,7 +47,7 @@ export function tableOf(served: ServedResource, objects: readonly KubeObject[], 
     apiVersion,
     metadata: options.metadata,
     columnDefinitions: options.noHeaders
-      ? []
+      ? null
       : columns.map(({ name, type, format, priority }) => ({
           name,
           type,
