@@ -1,9 +1,8 @@
 /** What a store of a million keys costs: the time until it answers, and the memory it holds for itself then. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { measure, processorSeconds } from '../frame.ts';
 import type { Measurement, Side } from '../frame.ts';
-import { etcd, facade } from './servers.ts';
+import { anonymousMegabytes, etcd, facade } from './servers.ts';
 import type { Served } from './servers.ts';
 
 const value = Buffer.alloc(512, 'x');
@@ -23,11 +22,6 @@ async function fill({ client }: Served, keys: number): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: 8 }, one));
-}
-
-/** Pages of files that are mapped, the store's own above all, are the kernel's to take back. */
-function anonymousMegabytes(pid: number): number {
-  return Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
 }
 
 export async function millionKeys(directory: string, rounds: number, scale: number): Promise<Measurement> {

@@ -1,6 +1,7 @@
 /** The servers that bench/store.ts compares, each in a process of its own. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +44,11 @@ async function serve(command: string, parameters: string[], port: number): Promi
       if (tries > 12_000 || child.exitCode !== null) throw error;
       await wait(10);
     }
+}
+
+/** Memory of its own. Pages of files that are mapped, the store's above all, are the kernel's to take back. */
+export function anonymousMegabytes(pid: number): number {
+  return Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
 }
 
 export async function facade(directory: string): Promise<Served> {

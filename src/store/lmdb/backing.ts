@@ -40,6 +40,8 @@ export class LmdbBacking implements Backing {
   /** LMDB refuses everything once a meta page could not be written, until the environment is opened anew; why that failed. */
   #broken: unknown;
   #sequence = 0;
+  /** Snapshots that are being taken. */
+  readonly #copies = new Set<Promise<unknown>>();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(path: string) {
@@ -217,12 +219,19 @@ export class LmdbBacking implements Backing {
   /** A copy of the newest durable state in a directory of its own, which can be opened as a store. Writes go on meanwhile. */
   async snapshot(directory: string): Promise<void> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    await this.#tables.root.backup(directory, true);
+    // Begun between writes, so that nobody closes what is copied from.
+    const { copy } = await this.#next(async () => {
+      const copying = this.#tables.root.backup(directory, true);
+      this.#copies.add(copying);
+      return { copy: copying };
+    });
+    await copy.finally(() => this.#copies.delete(copy));
   }
 
   /** Makes the file as short as what is in it. Reads go on meanwhile. */
   defragment(): Promise<void> {
     return this.#next(async () => {
+      await Promise.allSettled(this.#copies);
       try {
         await defragment(this.path, this.#tables, (tables) => (this.#tables = tables));
       } catch (error) {
@@ -290,6 +299,7 @@ export class LmdbBacking implements Backing {
 
   /** After a failed write. What is there must be what was there before it. */
   async #reopen(): Promise<void> {
+    await Promise.allSettled(this.#copies);
     await this.#tables.root.close();
     this.#tables = openTables(this.path);
     const found = JSON.stringify(readState(this.path, this.#tables));

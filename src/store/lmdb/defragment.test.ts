@@ -38,7 +38,9 @@ test('defragment() makes the file as short as what is in it, while reads and wri
         for (; going; await new Promise((resolve) => setImmediate(resolve)))
           assert.deepEqual(Buffer.from(store.read({ key: 'kept' }).keyValues[0]!.value), value);
       })();
-      await store.defragment();
+      const snapshots = ['before', 'after'].map((name) => join(directory, `${name}-${round}`)) as [string, string];
+      await Promise.all([store.snapshot(snapshots[0]), store.defragment(), store.snapshot(snapshots[1])]);
+      for (const snapshot of snapshots) await verifyStore(snapshot);
       going = false;
       await Promise.all([writes, reads]);
       assert.equal(store.read({ key: `beside/${round}/`, end: `beside/${round}0` }).count, written);
