@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { connect } from 'node:net';
 import { sleep } from '#machinery/clock';
 import type { Clock } from '#machinery/clock';
-import { pathWithShim } from './shim.ts';
+import { onPath, pathWithShim } from './shim.ts';
 import { groupAnnotation } from './shim-groups.ts';
 
 export interface ContainerdOptions {
@@ -35,6 +35,9 @@ export const containerdSocket = (state: string): string => join(state, 'containe
 
 function configuration(options: ContainerdOptions): string {
   const text = JSON.stringify; // TOML's basic strings escape as JSON's do
+  // With its folder, lest the shim look for it at every call.
+  const { ociRuntime = 'runc' } = options;
+  const binary = onPath(ociRuntime, process.env['PATH'] ?? '') ?? ociRuntime;
   return `version = 2
 root = ${text(options.root)}
 state = ${text(join(options.state, 'containerd'))}
@@ -59,7 +62,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
       runtime_type = "io.containerd.runc.v2"
       pod_annotations = [${text(groupAnnotation)}]
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-        BinaryName = ${text(options.ociRuntime ?? 'runc')}
+        BinaryName = ${text(binary)}
 `;
 }
 

@@ -53,9 +53,9 @@ esac
 exec ${quote(real)} "$@"
 `;
 
-/** Writes the program to `folder` and answers the PATH by which containerd finds it first; PATH as it was where there is no shim. */
-export function pathWithShim(folder: string, path: string): string {
-  const real = path
+/** Where a program is that is found by this PATH. */
+export function onPath(name: string, path: string): string | undefined {
+  return path
     .split(delimiter)
     .map((directory) => join(directory, name))
     .find((file) => {
@@ -66,6 +66,11 @@ export function pathWithShim(folder: string, path: string): string {
         return false;
       }
     });
+}
+
+/** Writes the program to `folder` and answers the PATH by which containerd finds it first; PATH as it was where there is no shim. */
+export function pathWithShim(folder: string, path: string): string {
+  const real = onPath(name, path);
   if (real === undefined) return path;
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, name), shimProgram(real), { mode: 0o755 });
