@@ -81,3 +81,24 @@ test('objects of every shape survive', () => {
   };
   assert.deepEqual(decodeProtobuf(encodeProtobuf(pod)), pod);
 });
+
+test('the list of the core resources, which does not tell its own version, has a protobuf form; a kind that nobody knows has none', () => {
+  const list = { kind: 'APIResourceList', groupVersion: 'v1', resources: [] };
+  assert.equal(encodeProtobuf(list).subarray(0, 25).toString('latin1'), 'k8s\0\n\x13\n\0\x12\x0fAPIResourceList');
+  assert.throws(() => encodeProtobuf({ kind: 'Table', apiVersion: 'meta.k8s.io/v1' }), RangeError);
+});
+
+test('metadata alone comes back from protobuf as it went', () => {
+  const metadata = { name: 'a', namespace: 'n', resourceVersion: '7', labels: { a: 'b' } };
+  for (const version of ['v1', 'v1beta1']) {
+    const one = { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata };
+    assert.deepEqual(plain(decodeProtobuf(encodeProtobuf(one))), one);
+    const list = {
+      kind: 'PartialObjectMetadataList',
+      apiVersion: `meta.k8s.io/${version}`,
+      metadata: { resourceVersion: '9' },
+      items: [{ metadata }],
+    };
+    assert.deepEqual(plain(decodeProtobuf(encodeProtobuf(list))), list);
+  }
+});

@@ -295,7 +295,8 @@ export function protobufType(apiVersion: string, kind: string): string | undefin
 /** Throws RangeError where the kind has no protobuf form. */
 export function encodeProtobuf(object: { apiVersion?: string; kind?: string }): Buffer {
   const { apiVersion = '', kind = '' } = object;
-  const type = protobufType(apiVersion, kind);
+  // The core group's list of resources does not tell its own version. upstream: endpoints/discovery stripVersionNegotiatedSerializer.
+  const type = protobufType(apiVersion || 'v1', kind);
   if (type === undefined) throw new RangeError(`${apiVersion} ${kind} has no protobuf form`);
   const writer = new WireWriter(2048);
   return encodeEnvelope(writer, apiVersion, kind, () => writeMessage(writer, messageOf(type), object as Record<string, unknown>));
