@@ -5,7 +5,7 @@ import { coxswainClusterSide, drive, upstreamClusterSide } from './sides.ts';
 import type { ClusterSide } from './sides.ts';
 
 export const bench: Bench = async function* ({ rounds, scale }) {
-  const replicas = Math.max(2, Math.round(40 * scale));
+  const replicas = Math.max(2, Math.round(60 * scale));
   await using ours = await coxswainClusterSide();
   await using theirs = await upstreamClusterSide();
   const used = ({ pids }: ClusterSide): number => [...pids.values()].reduce((sum, pid) => sum + processorSeconds(pid), 0);
