@@ -100,7 +100,7 @@ export class Connection {
   }
 
   destroy(): void {
-    this.#output.flush();
+    this.#output.finish();
     this.socket.destroy();
     this.#gone('destroyed');
   }
@@ -448,7 +448,7 @@ export class Connection {
 
   /** Sends what there is; who does not close its side then is cut. */
   #shut(): void {
-    this.#output.flush();
+    this.#output.finish();
     this.socket.end();
     this.#options.clock.setTimeout(() => this.socket.destroy(), closingTimeout);
   }

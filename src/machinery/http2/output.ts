@@ -5,10 +5,11 @@
 import type { Duplex } from 'node:stream';
 import { flag, frame, headSize } from './protocol.ts';
 
-const bufferSize = 64 * 1024;
+/** Nine TLS records: with their heads about what a TLS socket hands to its own in one go, ten pieces of 16 KiB. */
+const bufferSize = 9 * 16 * 1024;
 /** Buffers that the socket is done with, so many as one batch to many watchers takes. */
 const spare: Buffer[] = [];
-const mostSpare = 48;
+const mostSpare = 20;
 
 export class Output {
   readonly #socket: Duplex;
@@ -16,6 +17,11 @@ export class Output {
   #buffer: Buffer | undefined;
   #length = 0;
   #scheduled = false;
+  /** Buffers that wait for the socket: given one at a time, since it copies those that it is given while it is busy. */
+  readonly #full: { buffer: Buffer; length: number }[] = [];
+  #writing = 0;
+  /** The last buffer is to be sent as well, though it is not full. */
+  #due = false;
   /** Bytes that the socket has not taken yet. */
   #pending = 0;
 
@@ -52,19 +58,45 @@ export class Output {
     this.#length += 4;
   }
 
+  /** Sends what there is; where the socket is busy, as soon as it is done. */
   flush(): void {
-    const buffer = this.#buffer;
-    const length = this.#length;
-    if (!buffer || length === 0) return;
-    this.#buffer = undefined;
-    this.#length = 0;
-    if (this.#socket.destroyed || !this.#socket.writable) return;
-    this.#pending += length;
+    this.#due = true;
+    if (this.#writing === 0) this.#write();
+  }
+
+  /** Hands all of it to the socket, which may then be ended. */
+  finish(): void {
+    do this.#due = true;
+    while (this.#write());
+  }
+
+  /** One buffer to the socket. */
+  #write(): boolean {
+    if (this.#full.length === 0 && this.#due) this.#close();
+    const next = this.#full.shift();
+    if (!next || this.#socket.destroyed || !this.#socket.writable) return false;
+    const { buffer, length } = next;
+    this.#writing++;
     this.#socket.write(buffer.subarray(0, length), () => {
+      this.#writing--;
       this.#pending -= length;
       if (spare.length < mostSpare) spare.push(buffer);
       this.#drained();
+      if (this.#writing === 0) this.#write();
     });
+    return true;
+  }
+
+  /** What comes from now on goes to another buffer. */
+  #close(): void {
+    const buffer = this.#buffer;
+    const length = this.#length;
+    this.#due = false;
+    if (!buffer || length === 0) return;
+    this.#buffer = undefined;
+    this.#length = 0;
+    this.#pending += length;
+    this.#full.push({ buffer, length });
   }
 
   #head(length: number, type: number, flags: number, id: number): void {
@@ -89,7 +121,10 @@ export class Output {
   }
 
   #room(size: number): Buffer {
-    if (this.#buffer && this.#length + size > bufferSize) this.flush();
+    if (this.#buffer && this.#length + size > bufferSize) {
+      this.#close();
+      if (this.#writing === 0) this.#write();
+    }
     return (this.#buffer ??= spare.pop() ?? Buffer.allocUnsafeSlow(bufferSize));
   }
 
