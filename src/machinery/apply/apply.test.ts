@@ -43,6 +43,22 @@ const messageOf = (run: () => unknown): string => {
   return 'no failure';
 };
 
+test('objects that are created alike share their fields', () => {
+  const made = (spec: object, metadata: object = {}): unknown =>
+    update(undefined, deployment(spec, metadata), 'kubectl').metadata!.managedFields![0]!.fieldsV1;
+  const first = made({ replicas: 1 });
+  const table: { spec: object; metadata?: object; same: boolean }[] = [
+    { spec: { replicas: 2 }, metadata: { name: 'e' }, same: true },
+    { spec: { replicas: 1, paused: true }, same: false },
+    { spec: { replicas: 1 }, metadata: { labels: { a: 'b' } }, same: false },
+  ];
+  for (const { spec, metadata, same } of table) assert.equal(made(spec, metadata) === first, same, JSON.stringify({ spec, metadata }));
+  assert.deepEqual(first, { 'f:spec': { 'f:replicas': {} } });
+  const labels = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`label-${index}`, '']));
+  assert.deepEqual(made({}, { labels }), made({}, { labels }));
+  assert.notEqual(made({}, { labels }), made({}, { labels }));
+});
+
 test('create and update are tracked', () => {
   const created = update(
     undefined,

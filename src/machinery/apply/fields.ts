@@ -145,7 +145,7 @@ export function fieldsOf(paths: readonly string[]): Fields | undefined {
 
 /** The same set with its steps in upstream's order, in which clients see and compare it; itself where they are. */
 export function inOrder(fields: Fields): Fields {
-  if (isInOrder(fields)) return fields;
+  if (ordered.has(fields) || isInOrder(fields)) return fields;
   const sorted: Draft = {};
   for (const key of Object.keys(fields).sort(compareSteps)) sorted[key] = key === '.' ? leaf : inOrder(fields[key]!);
   return sorted;
@@ -161,6 +161,14 @@ function isInOrder(fields: Fields): boolean {
     previous = key;
   }
   return true;
+}
+
+const ordered = new WeakSet<Fields>();
+
+/** `fields`, shared by many and never changed, are in order. */
+export function knownOrder(fields: Fields): Fields {
+  ordered.add(fields);
+  return fields;
 }
 
 const normal = new WeakSet<object>();

@@ -3,9 +3,10 @@ import type { KubeObject, ObjectMeta } from '#machinery/meta';
 import { applyConflict } from './conflict.ts';
 import { decodeManagedFields, encodeManagedFields, managerId, withFields } from './entries.ts';
 import type { ManagedEntries } from './entries.ts';
-import { difference, isEmptyFields, recursiveDifference, union } from './fields.ts';
+import { firstFields, ownedOf } from './first-fields.ts';
+import { difference, isEmptyFields, union } from './fields.ts';
 import type { Fields } from './fields.ts';
-import { capManagers, changed, conflictsOf, filtered, neverOwned, yieldFields } from './managers.ts';
+import { capManagers, conflictsOf, filtered, yieldFields } from './managers.ts';
 import { PathElementError } from './path-element.ts';
 import type { TypeSchema } from './schema.ts';
 import { VersionedComparison } from './versions.ts';
@@ -94,10 +95,13 @@ export function track<T extends KubeObject>(managed: ManagedEntries, options: Up
     if (conflicts?.size) throw applyConflict(conflicts);
     yieldFields(managed, comparison, resetFields, id);
     managed.set(id, { ...entry, fields: byApply.fields });
+  } else if (found && managed.size === 0) {
+    const fields = firstFields(found, resetFields);
+    if (fields) managed.set(id, { ...entry, fields });
   } else if (found) {
     yieldFields(managed, comparison, resetFields, id);
     const changes = filtered(found, resetFields);
-    const mine = difference(recursiveDifference(changed(changes), resetFields), neverOwned);
+    const mine = ownedOf(changes, resetFields);
     const before = managed.get(id);
     const kept = difference(before?.fields, changes?.removed);
     // Mostly what changed was the manager's already: then its set stays the very object it was.
