@@ -15,27 +15,29 @@ interface Chunk<V> {
 export class SortedMap<V> {
   #chunks: Chunk<V>[] = [];
   #size = 0;
+  /** The place of the key that was asked for last, which is mostly asked for again: read, compared, written. */
+  #known: string | undefined;
+  #at = 0;
+  #index = 0;
 
   get size(): number {
     return this.#size;
   }
 
   get(key: string): V | undefined {
-    const chunk = this.#chunks[this.#chunkOf(key)];
-    if (!chunk) return undefined;
-    const index = lowerBound(chunk.keys, key);
-    return chunk.keys[index] === key ? chunk.values[index] : undefined;
+    const chunk = this.#find(key);
+    return chunk?.keys[this.#index] === key ? chunk.values[this.#index] : undefined;
   }
 
   set(key: string, value: V): void {
-    const at = Math.max(0, this.#chunkOf(key));
-    const chunk = this.#chunks[at];
+    const chunk = this.#find(key);
     if (!chunk) {
       this.#chunks.push({ keys: [key], values: [value] });
       this.#size = 1;
       return;
     }
-    const index = lowerBound(chunk.keys, key);
+    const at = this.#at;
+    const index = this.#index;
     if (chunk.keys[index] === key) {
       chunk.values[index] = value;
       return;
@@ -45,16 +47,17 @@ export class SortedMap<V> {
     this.#size++;
     if (chunk.keys.length <= limit) return;
     // Keys often come in ascending order: a chunk that overflows at its end leaves a full one behind.
+    this.#known = undefined;
     const cut = index === chunk.keys.length - 1 && at === this.#chunks.length - 1 ? limit : limit >> 1;
     this.#chunks.splice(at + 1, 0, { keys: chunk.keys.splice(cut), values: chunk.values.splice(cut) });
   }
 
   delete(key: string): boolean {
-    const at = this.#chunkOf(key);
-    const chunk = this.#chunks[at];
-    if (!chunk) return false;
-    const index = lowerBound(chunk.keys, key);
-    if (chunk.keys[index] !== key) return false;
+    const chunk = this.#find(key);
+    const at = this.#at;
+    const index = this.#index;
+    if (chunk?.keys[index] !== key) return false;
+    this.#known = undefined;
     this.#size--;
     chunk.keys.splice(index, 1);
     chunk.values.splice(index, 1);
@@ -76,7 +79,7 @@ export class SortedMap<V> {
   load(keys: readonly string[], values: readonly V[]): void {
     // Chunks are left with room, or the first insertions would split them all.
     const step = (limit * 3) >> 2;
-    this.#chunks = [];
+    this.clear();
     for (let at = 0; at < keys.length; at += step)
       this.#chunks.push({ keys: keys.slice(at, at + step), values: values.slice(at, at + step) });
     this.#size = keys.length;
@@ -85,6 +88,7 @@ export class SortedMap<V> {
   clear(): void {
     this.#chunks = [];
     this.#size = 0;
+    this.#known = undefined;
   }
 
   /** Calls `visit` for each key in [from, end) in order, until it answers false. No `end`: to the last. The map must not change meanwhile. */
@@ -115,6 +119,17 @@ export class SortedMap<V> {
       if (stop < keys.length) break;
     }
     return found;
+  }
+
+  /** The chunk that `key` is in or would be put into, its place in `#at` and `#index`; undefined where the map is empty. */
+  #find(key: string): Chunk<V> | undefined {
+    if (key === this.#known) return this.#chunks[this.#at];
+    this.#at = Math.max(0, this.#chunkOf(key));
+    const chunk = this.#chunks[this.#at];
+    if (!chunk) return undefined;
+    this.#index = lowerBound(chunk.keys, key);
+    this.#known = key;
+    return chunk;
   }
 
   /** The last chunk whose first key is not after `key`; -1 where there is none. */

@@ -160,19 +160,20 @@ function change(state: TransactionState, changes: Record[], previous: Record | u
 
 const zero = { createRevision: 0, modRevision: 0, version: 0, lease: 0 };
 
+const fields = { version: 'version', create: 'createRevision', mod: 'modRevision', lease: 'lease' } as const;
+const outcomes = {
+  equal: (n: number) => n === 0,
+  'not-equal': (n: number) => n !== 0,
+  greater: (n: number) => n > 0,
+  less: (n: number) => n < 0,
+};
+
 function holds(state: TransactionState, compare: Compare): boolean {
-  const results = {
-    equal: (n: number) => n === 0,
-    'not-equal': (n: number) => n !== 0,
-    greater: (n: number) => n > 0,
-    less: (n: number) => n < 0,
-  };
   const test = (record: Pick<Record, 'createRevision' | 'modRevision' | 'version' | 'lease'>, whole?: Record): boolean => {
     if (compare.target === 'value')
       // An absent key has no value, not an empty one: nothing holds for it.
-      return whole !== undefined && results[compare.result](Buffer.compare(state.view(whole, false).value, compare.operand as Uint8Array));
-    const field = ({ version: 'version', create: 'createRevision', mod: 'modRevision', lease: 'lease' } as const)[compare.target];
-    return results[compare.result](record[field] - (compare.operand as number));
+      return whole !== undefined && outcomes[compare.result](Buffer.compare(state.view(whole, false).value, compare.operand as Uint8Array));
+    return outcomes[compare.result](record[fields[compare.target]] - (compare.operand as number));
   };
   if (!compare.end) {
     const record = state.index.at(compare.key, Infinity);
