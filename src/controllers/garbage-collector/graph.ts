@@ -116,6 +116,7 @@ export class OwnerGraph {
   }
 
   #reown(node: GraphNode, oldOwners: readonly OwnerReference[]): void {
+    if (node.owners.length === 0 && oldOwners.length === 0) return;
     const now = new Map(node.owners.map((reference) => [reference.uid, reference]));
     for (const old of oldOwners) {
       const next = now.get(old.uid);
