@@ -27,10 +27,21 @@ export interface RunningControllers extends Running {
   readonly ready: Promise<void>;
 }
 
-/** Starts the controllers; each begins to work when its own caches have synced. upstream: cmd/kube-controller-manager/app. */
+/**
+ * Starts the controllers, one a turn of the loop, so that requests are answered meanwhile; each begins to work when its own caches have synced.
+ * upstream: cmd/kube-controller-manager/app.
+ */
 export async function startControllers(start: ControllersStart): Promise<RunningControllers> {
   const stopping = new AbortController();
-  const started = await Promise.all(start.controllers.map((factory) => startController(start, factory(), stopping.signal)));
+  const starting: ReturnType<typeof startController>[] = [];
+  for (const factory of start.controllers) {
+    const one = startController(start, factory(), stopping.signal);
+    // Who fails is seen when all have begun.
+    one.catch(() => undefined);
+    starting.push(one);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const started = await Promise.all(starting);
   const ready = Promise.all(started.map((controller) => controller.ready)).then(() => undefined);
   return {
     ready,

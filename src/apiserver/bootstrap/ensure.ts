@@ -40,7 +40,8 @@ function correctedRbac({ kind, object }: Entry, found: KubeObject): KubeObject |
     const [role, wanted] = [result as AnyRole, object as AnyRole];
     // The rules of a role that takes in others belong to the aggregation controller.
     if (wanted.aggregationRule) role.aggregationRule ??= wanted.aggregationRule;
-    else role.rules = [...(role.rules ?? []), ...uncovered(role.rules ?? [], wanted.rules ?? [])];
+    // Mostly they are as they should be, which is sooner seen.
+    else if (!equal(role.rules, wanted.rules)) role.rules = [...(role.rules ?? []), ...uncovered(role.rules ?? [], wanted.rules ?? [])];
   } else {
     const [binding, wanted] = [result as AnyBinding, object as AnyBinding];
     if (!equal(binding.roleRef, wanted.roleRef)) return 'replace';

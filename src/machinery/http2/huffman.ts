@@ -61,13 +61,15 @@ function build(): Machine {
   return machine;
 }
 
-const { next, emitted, mayEnd } = build();
+/** Made for the first string: processes that speak no HTTP/2 do without. */
+let machine: Machine | undefined;
 
 /** One for all: a string is decoded in one go. */
 let scratch = Buffer.allocUnsafeSlow(4096);
 
 /** Undefined where it is not the code of a string. */
 export function huffmanDecode(bytes: Uint8Array, start: number, end: number): string | undefined {
+  const { next, emitted, mayEnd } = (machine ??= build());
   // The shortest code word has 5 bits.
   const most = Math.ceil(((end - start) * 8) / 5);
   if (most > scratch.length) scratch = Buffer.allocUnsafeSlow(most * 2);
