@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import type { Transaction } from 'lmdb';
 import { StoreError } from '../contract.ts';
 import type { Record } from '../mvcc/record.ts';
-import { formatVersion, oldestFormat, plus, readHeader } from './format.ts';
+import { formatVersion, oldestFormat } from './format.ts';
 import type { State } from './format.ts';
 import { corrupt } from './meta-pages.ts';
 import type { Tables } from './tables.ts';
@@ -28,12 +28,7 @@ export function readRecords(
 ): { records: Record[]; leases: { id: number; ttl: number }[] } {
   const within = { ...(transaction && { transaction }) };
   const records: Record[] = [];
-  let checksum = 0;
-  // `forEach` of the range, not an iterator: the headers of a big store are many.
-  tables.records.getRange({ snapshot: transaction !== undefined, ...within }).forEach(({ key, value }) => {
-    checksum = plus(checksum, crc32(value));
-    records.push(readHeader(key, value));
-  });
+  const checksum = tables.headers.read(within, (record) => void records.push(record));
   if (checksum !== wanted) throw corrupt(path, `the records sum to ${checksum}, the state says ${wanted}`);
   const newest = records.at(-1)?.modRevision ?? 0;
   if (newest > revision) throw corrupt(path, `there is a record of revision ${newest}, the state says ${revision}`);

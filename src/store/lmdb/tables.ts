@@ -1,10 +1,12 @@
 /** The LMDB environment of a store, opened. */
 import { open } from 'lmdb';
 import type { Database, RootDatabase } from 'lmdb';
+import { Headers } from './headers.ts';
 
 export interface Tables {
   root: RootDatabase<Buffer, string>;
   records: Database<Buffer, number>;
+  headers: Headers;
   values: Database<Buffer, number>;
   leases: Database<Buffer, number>;
   meta: Database<Buffer, string>;
@@ -27,6 +29,7 @@ export function openTables(path: string, readOnly = false): Tables {
     root,
     meta: root.openDB<Buffer, string>({ name: 'meta', encoding: 'binary' }),
     records: root.openDB<Buffer, number>({ name: 'records', encoding: 'binary' }),
+    headers: new Headers(root),
     values: root.openDB<Buffer, number>({ name: 'values', encoding: 'binary' }),
     leases: root.openDB<Buffer, number>({ name: 'leases', encoding: 'binary' }),
   };
@@ -39,9 +42,9 @@ interface TreePages {
 }
 
 /** The last page that was ever used, and how many up to it are free. */
-export function pagesIn({ root, ...tables }: Tables): { last: number; free: number } {
+export function pagesIn({ root, meta, records, values, leases }: Tables): { last: number; free: number } {
   const stats = root.getStats() as TreePages & { lastPageNumber: number; free: TreePages };
-  const trees = [stats, stats.free, ...Object.values(tables).map((table) => table.getStats() as TreePages)];
+  const trees = [stats, stats.free, ...[meta, records, values, leases].map((table) => table.getStats() as TreePages)];
   // The first two hold the meta data.
   const used = trees.reduce((sum, tree) => sum + tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages, 2);
   return { last: stats.lastPageNumber, free: Math.max(0, stats.lastPageNumber + 1 - used) };
