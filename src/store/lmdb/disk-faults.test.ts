@@ -88,11 +88,14 @@ test('on a full disk writes fail with no-space; reads and deletions go on, and m
 test('where the disk has no room for the log, writes go into LMDB at once', { skip }, async () => {
   await onDisk(
     async (store, disk, kept) => {
+      // How much of the last megabyte the log got depends on the parts in which the kernel handed it over; LMDB is to have room.
+      const capacity = logLength * 0.75;
+      await disk.set({ capacity });
       for (let index = 0; index < 20; index++) await store.txn(put(`key-${index}`));
       for (let index = 0; index < 20; index++) kept.add(`key-${index}`);
-      await disk.set({ capacity: logLength / 2, sync: errno.EIO });
+      await disk.set({ capacity, sync: errno.EIO });
       await assert.rejects(store.txn(put('lost')), failsWith('unavailable'));
-      await disk.set({ capacity: logLength / 2 });
+      await disk.set({ capacity });
       await store.txn(put('after'));
       kept.add('after');
     },
