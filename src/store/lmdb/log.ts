@@ -7,7 +7,7 @@
  *   log-1  [44][45]..........      active: 46 goes here
  * Invariant: an entry is written only when all before it are on the disk; a file is begun anew only when all of its entries are in LMDB.
  */
-import { closeSync, constants, existsSync, fsyncSync, openSync, readFileSync, write, writeSync, fstatSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, write, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { entrySize, writeEntry } from './log-format.ts';
 import type { Logged } from './log-format.ts';
@@ -47,12 +47,13 @@ export class Log {
     this.#number = this.#applied = number;
     this.#salt = salt;
     this.#files = names.map((name) => open(join(path, name)));
+    if (this.capacity < fileLength) for (const file of this.#files) giveBack(file);
     const directory = openSync(path, 'r');
     fsyncSync(directory);
     closeSync(directory);
   }
 
-  /** Bytes that an entry may have. Less than usual where the disk was full when the store was opened. */
+  /** Bytes that an entry may have. None where the disk had no room for both files when the store was opened: what there is is LMDB's then. */
   get capacity(): number {
     return Math.min(...this.#files.map(({ length }) => length));
   }
@@ -124,6 +125,11 @@ function open(path: string): File {
     closeSync(descriptor);
     throw error;
   }
+}
+
+function giveBack(file: File): void {
+  ftruncateSync(file.descriptor);
+  file.length = 0;
 }
 
 /** Answers how long the file is now: on a full disk less than it should be. */
