@@ -1,16 +1,21 @@
-/** `npm run bench -- idle`: what a cluster with one machine and nothing to do costs. */
+/** `npm run bench -- idle`: what a cluster with one machine and nothing to do costs, new and after work. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { measure, processorSeconds, residentMegabytes } from './frame.ts';
 import type { Bench } from './frame.ts';
-import { coxswainClusterSide, upstreamClusterSide } from './sides.ts';
+import { coxswainClusterSide, drive, upstreamClusterSide } from './sides.ts';
 import type { ClusterSide } from './sides.ts';
 
 export const bench: Bench = async function* ({ rounds, scale }) {
   const seconds = Math.max(2, Math.round(60 * scale));
   await using ours = await coxswainClusterSide();
   await using theirs = await upstreamClusterSide();
-  await wait(20_000 * Math.min(1, scale));
+  const settling = 20_000 * Math.min(1, scale);
+  await wait(settling);
   const sum = ({ pids }: ClusterSide, of: (pid: number) => number): number => [...pids.values()].reduce((total, pid) => total + of(pid), 0);
+  const figures = {
+    cpu: { title: 'processor, all components', unit: '% of a core', better: 'less' as const },
+    memory: { title: 'memory, all components', unit: 'MB', better: 'less' as const },
+  };
   const clusters = [ours, theirs];
   const take = async (): Promise<Record<string, number>[]> => {
     const [began, before] = [performance.now(), clusters.map((cluster) => sum(cluster, processorSeconds))];
@@ -23,25 +28,36 @@ export const bench: Bench = async function* ({ rounds, scale }) {
   };
   // Both are up all the while and hardly disturb each other: a round of both is the same minute.
   let minute: Promise<Record<string, number>[]> | undefined;
-  const side = (index: number) => ({
-    name: clusters[index]!.name,
-    async run() {
-      if (index === 0) minute = take();
-      return (await minute!)[index]!;
-    },
-  });
+  const sidesAfter = (before: (round: number) => Promise<void>) =>
+    clusters.map((cluster, index) => ({
+      name: cluster.name,
+      async run(round: number) {
+        if (index === 0) minute = before(round).then(take);
+        return (await minute!)[index]!;
+      },
+    }));
   yield measure({
     name: 'idle',
     title: `Idle: one machine, nothing to do, ${seconds} s a round`,
-    figures: {
-      cpu: { title: 'processor, all components', unit: '% of a core', better: 'less' },
-      memory: { title: 'memory, all components', unit: 'MB', better: 'less' },
-    },
-    sides: [side(0), side(1)],
+    figures,
+    sides: sidesAfter(async () => undefined),
     rounds,
     warmUp: 0,
     notes: [
       "Components are ours in one process, DNS included, or etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet and kube-proxy; containerd and CoreDNS's pod are in neither.",
     ],
+  });
+  const replicas = Math.max(2, Math.round(60 * scale));
+  yield measure({
+    name: 'idle after work',
+    title: `Idle after work: a Deployment of ${replicas} made and removed before each round of ${seconds} s`,
+    figures,
+    sides: sidesAfter(async (round) => {
+      for (const { enter, kubeconfig } of clusters) await drive(enter, 'pods/driver.ts', [kubeconfig, String(replicas), `r${round + 1}`]);
+      await wait(settling);
+    }),
+    rounds,
+    warmUp: 0,
+    notes: ['The last round comes after as many Deployments as there are rounds.'],
   });
 };
