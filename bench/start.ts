@@ -1,11 +1,11 @@
 /**
  * `npm run bench -- start`: from the start of a control plane's process to its first 200 of /readyz, over TLS as a probe sees it, and what it has used
  * by then. On a new data directory (keys are made, too), on one that holds 10,000 objects, and with an empty compile cache (the very first start of
- * a clone). Run from the sources and, where `npm run build` has made one, from the bundle.
+ * a clone). Run as `up` does, from what it makes of the sources, and from the sources as they stand.
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, cpSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ConfigMap } from '#api';
 import { clientOver, httpTransport } from '#client';
+import { programFor } from '#cluster';
 import { systemClock } from '#machinery/clock';
 import { measure, processorSeconds, residentMegabytes, root } from './frame.ts';
 import type { Bench, Figure, Side } from './frame.ts';
@@ -130,7 +131,7 @@ export const bench: Bench = async function* ({ rounds, scale }) {
   const objects = Math.round(10_000 * scale);
   const cache = join(home, 'cache');
   const sources = join(root, 'src/cli/main.ts');
-  const bundle = join(root, 'dist/coxswain.mjs');
+  const program = await programFor(sources);
   const side = (title: string, program: string): Side => ({
     name: title,
     run: async (round) => ({
@@ -150,7 +151,7 @@ export const bench: Bench = async function* ({ rounds, scale }) {
         ...figuresOf('old', `${objects.toLocaleString('en')} objects`),
         ...figuresOf('first', 'new data directory, empty compile cache'),
       },
-      sides: [...(existsSync(bundle) ? [side('bundle', bundle)] : []), side('sources', sources)],
+      sides: [side('as up runs it', program), side('sources', sources)],
       rounds,
       notes: ['kube-apiserver alone, beside a running etcd, took 2.4-3.0 s on this machine kind.'],
     });

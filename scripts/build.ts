@@ -1,4 +1,4 @@
-/** `npm run build`: the command as dist/coxswain.mjs and the program that it runs, with the packages they cannot carry (native, or loaded by name) beside it. */
+/** `npm run build`: the command as one file, dist/coxswain.mjs, with the packages that it cannot carry (native, or loaded by name) beside it. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ mkdirSync(out, { recursive: true });
 const packageOf = (directory: string): { version: string; engines: Record<string, string>; dependencies: Record<string, string> } =>
   JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
 const { version, engines } = packageOf(root);
-const { bytes } = await bundle(root, join(out, 'coxswain.mjs'));
+const bytes = await bundle(root, join(out, 'coxswain.mjs'));
 cpSync(join(root, 'LICENSE'), join(out, 'LICENSE'));
 const dependencies = { lmdb: packageOf(join(root, 'node_modules/lmdb')).version };
 writeFileSync(

@@ -24,7 +24,7 @@ export { down, existingCluster, listClusters } from './down.ts';
 export { findKubectl } from './kubectl.ts';
 export { unpackTool } from './kubectl-layer.ts';
 export { requirements, whySimulated } from './requirements.ts';
-export { bundle } from './program.ts';
+export { bundle, programFor } from './program.ts';
 export { pathsOf } from './paths.ts';
 export { storeError } from './store.ts';
 export type { ApiServerSettings, ControllerManagerSettings, SchedulerSettings, StartedApiServer };

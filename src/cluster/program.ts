@@ -21,7 +21,7 @@ export async function programFor(running: string): Promise<string> {
   try {
     mkdirSync(directory, { recursive: true });
     const making = join(directory, `making-${process.pid}.mjs`);
-    const { program } = await bundle(root, making);
+    const program = await bundleProgram(root, making);
     // What was made of older sources: those who run it have read it.
     for (const file of readdirSync(directory))
       if (!file.startsWith('making-') && file !== program) rmSync(join(directory, file), { force: true });
@@ -50,51 +50,59 @@ function fingerprint(root: string): string {
 /** Native, or loaded by name: found beside the bundle. */
 export const notBundled = ['lmdb', 'esbuild'];
 
+async function textOf(root: string, entry: string, options: BuildOptions): Promise<string> {
+  const { build } = await import('esbuild');
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: [join(root, 'src', 'cli', entry)],
+    bundle: true,
+    platform: 'node',
+    target: 'node26',
+    minifySyntax: true,
+    external: notBundled,
+    plugins: [builtIns, json],
+    write: false,
+    logLevel: 'silent',
+    ...options,
+    define: { 'process.env.COXSWAIN_VERSION': JSON.stringify(version), ...options.define },
+  });
+  // A single character beyond ASCII, in a comment or a regular expression (esbuild escapes strings), would double the size of the text in memory.
+  return result.outputFiles![0]!.text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** Makes the command one ESM file, for a release. Answers its size in bytes. */
+export async function bundle(root: string, outfile: string): Promise<number> {
+  const text = await textOf(root, 'main.ts', {
+    format: 'esm',
+    // CommonJS packages inside ask for these.
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url); const { filename: __filename, dirname: __dirname } = import.meta;",
+    },
+  });
+  writeFileSync(outfile, text);
+  return text.length;
+}
+
 /** What the program gets from the file that runs it (cli/bundled.ts), under the names that it knows. */
 const parametersOfProgram = ['module', 'require', '__filename', '__dirname', '__url', '__resolve'];
 
 /**
- * Makes the command two files: the program, a script whose name tells its text, and beside it `outfile`, the ES module that runs it.
- * Answers the program's name and its size in bytes.
+ * Makes the command two files: the program, a script whose name tells its text, and beside it `outfile`, the ES module that runs it and keeps what
+ * V8 compiled of it. Answers the program's name.
  */
-export async function bundle(root: string, outfile: string): Promise<{ program: string; bytes: number }> {
-  const { build } = await import('esbuild');
-  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
-  const textOf = async (entry: string, options: BuildOptions): Promise<string> => {
-    const result = await build({
-      absWorkingDir: root,
-      entryPoints: [join(root, 'src', 'cli', entry)],
-      bundle: true,
-      platform: 'node',
-      target: 'node26',
-      minifySyntax: true,
-      external: notBundled,
-      plugins: [builtIns, json],
-      write: false,
-      logLevel: 'silent',
-      ...options,
-    });
-    // A single character beyond ASCII, in a comment or a regular expression (esbuild escapes strings), would double the size of the text in memory.
-    return result.outputFiles![0]!.text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  };
-  const text = await textOf('command.ts', {
+export async function bundleProgram(root: string, outfile: string): Promise<string> {
+  const text = await textOf(root, 'command.ts', {
     format: 'cjs',
-    define: {
-      'process.env.COXSWAIN_VERSION': JSON.stringify(version),
-      'import.meta.url': '__url',
-      'import.meta.resolve': '__resolve',
-      'import.meta.dirname': '__dirname',
-    },
+    define: { 'import.meta.url': '__url', 'import.meta.resolve': '__resolve', 'import.meta.dirname': '__dirname' },
     banner: { js: `(function (${parametersOfProgram.join(', ')}) {` },
     footer: { js: '})' },
   });
   const program = `coxswain-${createHash('sha256').update(text).digest('hex').slice(0, 16)}.js`;
   writeFileSync(join(dirname(outfile), program), text);
-  writeFileSync(
-    outfile,
-    await textOf('bundled.ts', { format: 'esm', define: { 'process.env.COXSWAIN_PROGRAM': JSON.stringify(program) } }),
-  );
-  return { program, bytes: text.length };
+  const runner = await textOf(root, 'bundled.ts', { format: 'esm', define: { 'process.env.COXSWAIN_PROGRAM': JSON.stringify(program) } });
+  writeFileSync(outfile, runner);
+  return program;
 }
 
 /** An import of a built-in module reads all its properties at once, which loads what nobody asked for (a WHATWG fetch, for node:http). */
