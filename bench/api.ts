@@ -54,7 +54,8 @@ function side(api: ApiSide, chosen: readonly (typeof scenarios)[number][], count
   };
 }
 
-export const bench: Bench = async function* ({ rounds, scale, only }) {
+export const bench: Bench = async function* ({ rounds, scale, only, skip }) {
+  if (skip('api')) return;
   const chosen = scenarios.filter((scenario) => only.length === 0 || only.includes(scenario));
   const figures: Record<string, Figure> = {};
   for (const scenario of chosen) figures[scenario] = { title: title[scenario], unit: '/s', better: 'more' };

@@ -65,6 +65,8 @@ export interface BenchOptions {
   scale: number;
   /** Which parts, where a measurement has several. Empty: all. */
   only: string[];
+  /** Whether the measurement of that name is left out, since it was made already. */
+  skip(name: string): boolean;
 }
 
 /** Every bench/<name>.ts has one: it gives each measurement once it is made. It leaves nothing running. */

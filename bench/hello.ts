@@ -11,7 +11,8 @@ import type { Bench } from './frame.ts';
 
 const until = 'until wget -qO- http://hello/index.html; do sleep 0.05; done';
 
-export const bench: Bench = async function* ({ rounds }) {
+export const bench: Bench = async function* ({ rounds, skip }) {
+  if (skip('hello')) return;
   const home = mkdtempSync(join(tmpdir(), 'coxswain-bench-'));
   const cluster = ['--name', `hello${process.pid}`];
   const coxswain = (...parameters: string[]): void =>

@@ -5,7 +5,8 @@ import type { Bench } from './frame.ts';
 import { coxswainClusterSide, drive, upstreamClusterSide } from './sides.ts';
 import type { ClusterSide } from './sides.ts';
 
-export const bench: Bench = async function* ({ rounds, scale }) {
+export const bench: Bench = async function* ({ rounds, scale, skip }) {
+  if (skip('idle') && skip('idle after work')) return;
   const seconds = Math.max(2, Math.round(60 * scale));
   await using ours = await coxswainClusterSide();
   await using theirs = await upstreamClusterSide();
@@ -36,17 +37,20 @@ export const bench: Bench = async function* ({ rounds, scale }) {
         return (await minute!)[index]!;
       },
     }));
-  yield measure({
-    name: 'idle',
-    title: `Idle: one machine, nothing to do, ${seconds} s a round`,
-    figures,
-    sides: sidesAfter(async () => undefined),
-    rounds,
-    warmUp: 0,
-    notes: [
-      "Components are ours in one process, DNS included, or etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet and kube-proxy; containerd and CoreDNS's pod are in neither.",
-    ],
-  });
+  if (!skip('idle')) {
+    yield measure({
+      name: 'idle',
+      title: `Idle: one machine, nothing to do, ${seconds} s a round`,
+      figures,
+      sides: sidesAfter(async () => undefined),
+      rounds,
+      warmUp: 0,
+      notes: [
+        "Components are ours in one process, DNS included, or etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet and kube-proxy; containerd and CoreDNS's pod are in neither.",
+      ],
+    });
+  }
+  if (skip('idle after work')) return;
   const replicas = Math.max(2, Math.round(60 * scale));
   yield measure({
     name: 'idle after work',

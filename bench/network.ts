@@ -5,7 +5,8 @@ import type { Bench } from './frame.ts';
 import { coxswainClusterSide, drive, upstreamClusterSide } from './sides.ts';
 import type { ClusterSide } from './sides.ts';
 
-export const bench: Bench = async function* ({ rounds, scale }) {
+export const bench: Bench = async function* ({ rounds, scale, skip }) {
+  if (skip('network')) return;
   const queries = Math.max(200, Math.round(20_000 * scale));
   await using ours = await coxswainClusterSide();
   await using theirs = await upstreamClusterSide();

@@ -4,7 +4,8 @@ import type { Bench } from './frame.ts';
 import { coxswainClusterSide, drive, upstreamClusterSide } from './sides.ts';
 import type { ClusterSide } from './sides.ts';
 
-export const bench: Bench = async function* ({ rounds, scale }) {
+export const bench: Bench = async function* ({ rounds, scale, skip }) {
+  if (skip('pods')) return;
   const replicas = Math.max(2, Math.round(60 * scale));
   await using ours = await coxswainClusterSide();
   await using theirs = await upstreamClusterSide();

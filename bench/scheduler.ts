@@ -44,11 +44,13 @@ function side(name: string, api: ApiSide, command: string[], workload: string, n
   };
 }
 
-export const bench: Bench = async function* ({ rounds, scale, only }) {
+export const bench: Bench = async function* ({ rounds, scale, only, skip }) {
   for (const size of sizes) {
     const nodes = Math.max(10, Math.round(size * scale));
     for (const { name, measured, before } of workloads) {
       if (only.length && !only.includes(name) && !only.includes(String(size)) && !only.includes(`${name}/${size}`)) continue;
+      const measurement = `scheduler ${name} ${nodes}`;
+      if (skip(measurement)) continue;
       await using api = await upstreamSide(['etcd', 'kube-apiserver'], {
         // As scheduler_perf has it: the disk is not what is measured.
         etcd: ['--unsafe-no-fsync'],
@@ -66,7 +68,7 @@ export const bench: Bench = async function* ({ rounds, scale, only }) {
       );
       await drive(api, 'nodes', name, nodes);
       yield measure({
-        name: `scheduler ${name} ${nodes}`,
+        name: measurement,
         title: `Scheduler: ${name}, ${nodes} nodes, ${measured.count(nodes)} pods${before ? ` beside ${before.count(nodes)}` : ''}`,
         figures: {
           rate: { title: 'pods bound', unit: '1/s', better: 'more' },

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { systemClock } from '../src/machinery/clock/mod.ts';
 import { lmdbStore } from '../src/store/mod.ts';
 import { measure, processorSeconds } from './frame.ts';
-import type { Bench, Measurement, Side } from './frame.ts';
+import type { Bench, BenchOptions, Measurement, Side } from './frame.ts';
 import type { StoreClient } from './store/grpc-client.ts';
 import { millionKeys } from './store/million.ts';
 import { anonymousMegabytes, binary, etcd, facade } from './store/servers.ts';
@@ -64,7 +64,8 @@ async function round(client: StoreClient, objects: number, processor?: () => num
   return figures;
 }
 
-async function* clients(directory: string, rounds: number, scale: number): AsyncIterable<Measurement> {
+async function* clients(directory: string, { rounds, scale, skip }: BenchOptions): AsyncIterable<Measurement> {
+  if (skip('store') && skip('store in process')) return;
   const objects = Math.max(500, Math.round(10_000 * scale));
   await using ours = await facade(directory);
   await using theirs = await etcd(directory);
@@ -125,14 +126,15 @@ async function* clients(directory: string, rounds: number, scale: number): Async
   await own.close();
 }
 
-export const bench: Bench = async function* ({ rounds, scale, only }) {
+export const bench: Bench = async function* (options) {
   if (!existsSync(binary))
     throw new Error(`Cannot measure against etcd: there is none at ${binary}; set ETCD or run npm run conformance once`);
+  const { rounds, scale, only, skip } = options;
   const directory = mkdtempSync(join(tmpdir(), 'coxswain-bench-'));
   const chosen = (part: string): boolean => only.length === 0 || only.includes(part);
   try {
-    if (chosen('clients')) yield* clients(directory, rounds, scale);
-    if (chosen('million')) yield await millionKeys(directory, rounds, scale);
+    if (chosen('clients')) yield* clients(directory, options);
+    if (chosen('million') && !skip('store million')) yield await millionKeys(directory, rounds, scale);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
