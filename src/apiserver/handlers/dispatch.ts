@@ -10,7 +10,7 @@ import type { ResourceTable, TableEntry } from '../registry/table.ts';
 import type { Answer, ApiRequest } from './contract.ts';
 import { create } from './create.ts';
 import { deleteCollection, deleteObject } from './delete.ts';
-import { createAtEndpoint, getAtEndpoint, updateAtEndpoint } from './endpoint.ts';
+import { createAtEndpoint, getAtEndpoint, listAtEndpoint, updateAtEndpoint } from './endpoint.ts';
 import { get, listObjects, watchObjects } from './get.ts';
 import { patch } from './patch.ts';
 import { getScale, scaleChange } from './scale.ts';
@@ -127,9 +127,11 @@ function atEndpoint(handlers: Handlers, request: ApiRequest, fact: ResourceFact,
   const endpoint = handlers.table.endpoint(info.group, info.version, info.resource, subresource)!;
   const kind = subresource ? fact.subresources.find(({ name }) => name === subresource)! : fact;
   const target = { endpoint, fact, kind: { group: kind.group ?? fact.group, version: kind.version ?? fact.version, kind: kind.kind } };
+  const { served } = endpoint;
+  if (served?.deprecation) request.context.warn(served.deprecation);
   if (info.verb === 'create' && endpoint.create) return createAtEndpoint(request, target, handlers.admission(), handlers.now());
-  if (info.verb === 'get' && endpoint.get) return getAtEndpoint(request, target);
-  if (info.verb === 'list' && endpoint.list) return getAtEndpoint(request, target);
+  if (info.verb === 'get' && endpoint.get) return getAtEndpoint(request, endpoint);
+  if (info.verb === 'list' && endpoint.list && served) return listAtEndpoint(request, endpoint, served);
   if ((info.verb === 'update' || info.verb === 'patch') && endpoint.update) return updateAtEndpoint(request, target, handlers.admission());
   throw unsupported();
 }

@@ -5,15 +5,17 @@ import type { ResourceFact } from '#api/facts';
 import { draft } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
 import { internalError } from '#machinery/status';
-import type { AdmissionAttributes, Operation } from '../contract.ts';
+import type { AdmissionAttributes, Operation, ServedResource } from '../contract.ts';
 import type { Endpoint, RequestContext } from '../registry/contract.ts';
 import type { AdmissionChain } from '../registry/generic/admission-chain.ts';
 import { matchNamespace } from '../registry/generic/namespace-match.ts';
 import { requestOptions } from '../registry/generic/request-options.ts';
+import { selectionOf } from '../registry/generic/selection.ts';
+import { CacheEntry } from '../watchcache/cached-object.ts';
 import type { Answer, ApiRequest } from './contract.ts';
 import { conformTo, fieldValidationOf, ofKind, parseBody } from './decode.ts';
 import { trackMade } from './managed-fields.ts';
-import { checkPatchOptions, checkWriteOptions } from './options.ts';
+import { checkPatchOptions, checkWriteOptions, listOptionsOf } from './options.ts';
 import { applyPatchTo } from './patch.ts';
 
 export interface EndpointTarget {
@@ -83,9 +85,16 @@ export async function createAtEndpoint(
   return { type: 'object', code, object };
 }
 
-export async function getAtEndpoint({ context }: ApiRequest, { endpoint }: EndpointTarget): Promise<Answer> {
-  const object = context.info.name || !endpoint.list ? await endpoint.get!(context, context.info.name) : await endpoint.list(context);
-  return { type: 'object', code: 200, object };
+export async function getAtEndpoint({ context }: ApiRequest, endpoint: Endpoint): Promise<Answer> {
+  const object = await endpoint.get!(context, context.info.name);
+  return { type: 'object', code: 200, object, ...(endpoint.served && { served: endpoint.served }) };
+}
+
+export async function listAtEndpoint({ context }: ApiRequest, endpoint: Endpoint, served: ServedResource): Promise<Answer> {
+  const { labelSelector, fieldSelector } = listOptionsOf(context.query, false);
+  const selection = selectionOf(served, labelSelector, fieldSelector);
+  const objects = (await endpoint.list!(context)).filter((object) => selection.matches(object));
+  return { type: 'list', served, result: { items: objects.map((object) => new CacheEntry('', object, 0)), revision: 0 } };
 }
 
 export async function updateAtEndpoint(request: ApiRequest, target: EndpointTarget, admission: AdmissionChain): Promise<Answer> {

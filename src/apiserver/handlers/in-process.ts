@@ -10,6 +10,7 @@ import type { AuditTrail, Auditor } from '../audit/index.ts';
 import type { Authorizer, RequestInfo, UserInfo } from '../contract.ts';
 import { authorize } from '../filters/authorization.ts';
 import type { RequestContext } from '../registry/contract.ts';
+import { listMetaOf } from '../registry/generic/listing.ts';
 import type { Answer, RequestBody } from './contract.ts';
 import { dispatch } from './dispatch.ts';
 import type { Handlers } from './dispatch.ts';
@@ -147,15 +148,11 @@ export function inProcessTransport(options: InProcessOptions, user: UserInfo, us
 }
 
 function listOf({ served, result }: Answer & { type: 'list' }, metadataOnly: boolean): unknown {
-  const { items, revision } = result;
+  const { items } = result;
   return {
     kind: metadataOnly ? 'PartialObjectMetadataList' : `${served.kind.kind}List`,
     apiVersion: metadataOnly ? 'meta.k8s.io/v1' : served.kind.apiVersion,
-    metadata: {
-      resourceVersion: String(revision),
-      ...(result.continue && { continue: result.continue }),
-      ...(result.remaining !== undefined && { remainingItemCount: result.remaining }),
-    },
+    metadata: listMetaOf(result),
     items: metadataOnly ? items.map((item) => metadataOf(item.object)) : items.map((item) => item.object),
   };
 }

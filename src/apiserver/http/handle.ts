@@ -200,9 +200,11 @@ async function auditAnswer(trail: AuditTrail, answer: Exclude<Answer, { type: 'w
   trail.response(await encodeAnswer(answer, json, { now, includeObject: 'Metadata' }));
 }
 
-/** What is stored can be had as a Table or as metadata alone; reviews and the like cannot. */
-const hasShapes = ({ table }: Handlers, { group, version, resource, subresource }: RequestInfo): boolean =>
-  table.find(group, version, resource) !== undefined && !table.endpoint(group, version, resource, subresource);
+/** What can be read can be had as a Table or as metadata alone; reviews and the like cannot. */
+function hasShapes({ table }: Handlers, { group, version, resource, subresource }: RequestInfo): boolean {
+  const endpoint = table.endpoint(group, version, resource, subresource);
+  return (endpoint ? endpoint.served : table.find(group, version, resource)) !== undefined;
+}
 
 const nobody: UserInfo = { name: '', groups: [] };
 

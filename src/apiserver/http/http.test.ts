@@ -10,6 +10,7 @@ import { silentLog } from '#machinery/log';
 import { createCa, issue } from '#machinery/pki';
 import { unauthorized } from '#machinery/status';
 import { memoryStore } from '#store';
+import { componentStatuses } from '../registry/special/component-status.ts';
 import type { ApiServer } from '../options.ts';
 import { createApiServer } from '../server.ts';
 import type { Listener } from './listener.ts';
@@ -45,6 +46,7 @@ before(async () => {
     authorization:
       () =>
       ({ user }) => ({ verdict: user.groups.includes('system:masters') ? 'allow' : 'no-opinion', reason: '' }),
+    endpoints: [componentStatuses({ one: () => 'ok', two: () => Promise.reject(new Error('gone')) })],
   });
   await api.ready;
   listener = await api.listen({ host: '127.0.0.1', port: 0 });
@@ -98,6 +100,47 @@ test('objects come as JSON, YAML, protobuf and Table', async () => {
   assert.deepEqual(Object.keys(list.items[0]!), ['metadata', 'data'], 'items of built-in kinds go without kind and apiVersion');
   const metadata = await call('GET', maps, { accept: 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io' });
   assert.equal(metadata.json()['kind'], 'PartialObjectMetadataList');
+});
+
+test('what is made up when read comes in every form as well, and is selected from', async () => {
+  const path = '/api/v1/componentstatuses';
+  const one = { metadata: { name: 'one' }, conditions: [{ type: 'Healthy', status: 'True', message: 'ok' }] };
+  const two = { metadata: { name: 'two' }, conditions: [{ type: 'Healthy', status: 'False', error: 'gone' }] };
+  assert.deepEqual((await call('GET', path)).json(), { kind: 'ComponentStatusList', apiVersion: 'v1', metadata: {}, items: [one, two] });
+  const selected = await call('GET', `${path}?fieldSelector=metadata.name%3Dtwo`);
+  assert.deepEqual(selected.json()['items'], [two]);
+  assert.equal((await call('GET', path, { accept: 'application/vnd.kubernetes.protobuf' })).bytes.subarray(0, 3).toString(), 'k8s');
+  const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+  for (const [at, rows] of [
+    [
+      path,
+      [
+        ['one', 'Healthy', 'ok', ''],
+        ['two', 'Unhealthy', '', 'gone'],
+      ],
+    ],
+    [`${path}/one`, [['one', 'Healthy', 'ok', '']]],
+  ] as const) {
+    const shown = (await call('GET', at, { accept: table })).json() as unknown as {
+      metadata: object;
+      columnDefinitions: { name: string }[];
+      rows: { cells: unknown[] }[];
+    };
+    assert.deepEqual(shown.metadata, {});
+    assert.deepEqual(
+      shown.columnDefinitions.map(({ name }) => name),
+      ['Name', 'Status', 'Message', 'Error'],
+    );
+    assert.deepEqual(
+      shown.rows.map(({ cells }) => cells),
+      rows,
+    );
+  }
+  const metadata = await call('GET', path, { accept: 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io' });
+  assert.deepEqual(
+    (metadata.json()['items'] as { metadata: object }[]).map((item) => item.metadata),
+    [{ name: 'one' }, { name: 'two' }],
+  );
 });
 
 test('the document of version 2 is the same in JSON and in protobuf: every path, operation and definition', async () => {

@@ -12,6 +12,7 @@ import type { Clock } from '#machinery/clock';
 import type { CachedObject, ServedResource } from '../contract.ts';
 import type { Answer } from '../handlers/contract.ts';
 import type { Exchange } from '../proxy/contract.ts';
+import { listMetaOf } from '../registry/generic/listing.ts';
 import { combineCrc32 } from './crc32.ts';
 
 type ListAnswer = Answer & { type: 'list' };
@@ -42,15 +43,11 @@ interface Kept {
 const kept = new WeakMap<readonly CachedObject[], Kept>();
 const compress = promisify(deflateRaw);
 
-/** Metadata of a list. */
-export function listMeta({ result, served }: ListAnswer): Record<string, unknown> {
-  return {
-    resourceVersion: String(result.revision),
-    // Upstream writes a list of custom resources as a map, with an empty token too.
-    ...((result.continue || served.conform) && { continue: result.continue ?? '' }),
-    ...(result.remaining !== undefined && { remainingItemCount: result.remaining }),
-  };
-}
+/** Metadata of a list. Upstream writes a list of custom resources as a map, with an empty token too. */
+export const listMeta = ({ result, served }: ListAnswer): Record<string, unknown> => {
+  const metadata = listMetaOf(result);
+  return served.conform ? { ...metadata, continue: result.continue ?? '' } : metadata;
+};
 
 /** Sends a list as JSON. */
 export async function sendList(

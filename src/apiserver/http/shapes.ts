@@ -3,6 +3,7 @@ import type { KubeObject } from '#machinery/meta';
 import { notAcceptable } from '#machinery/status';
 import type { CachedObject, ServedResource } from '../contract.ts';
 import type { Answer } from '../handlers/contract.ts';
+import { listMetaOf } from '../registry/generic/listing.ts';
 import type { EncodeContext } from './encode.ts';
 import { acceptedTypes } from './negotiation.ts';
 import type { Shape } from './negotiation.ts';
@@ -20,7 +21,7 @@ export async function shapedObject(object: KubeObject, served: ServedResource, s
   return tableOf(served, [object], {
     ...context,
     version: shape.version,
-    metadata: { resourceVersion: object.metadata?.resourceVersion ?? '' },
+    metadata: object.metadata?.resourceVersion ? { resourceVersion: object.metadata.resourceVersion } : {},
   });
 }
 
@@ -29,11 +30,7 @@ export async function shapedList(
   { kind, version }: Shape,
   context: EncodeContext,
 ): Promise<KubeObject> {
-  const metadata = {
-    resourceVersion: String(result.revision),
-    ...(result.continue && { continue: result.continue }),
-    ...(result.remaining !== undefined && { remainingItemCount: result.remaining }),
-  };
+  const metadata = listMetaOf(result);
   if (kind === 'PartialObjectMetadataList' || kind === 'PartialObjectMetadata')
     return {
       kind: 'PartialObjectMetadataList',

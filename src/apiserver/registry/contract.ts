@@ -92,8 +92,10 @@ export interface Endpoint {
   subresource: string;
   create?(context: RequestContext, name: string, body: KubeObject): Promise<KubeObject>;
   get?(context: RequestContext, name: string): Promise<KubeObject>;
-  /** GET without a name (ComponentStatus): the whole list object. */
-  list?(context: RequestContext): Promise<KubeObject>;
+  /** A virtual resource that is read as stored ones are: it comes as a Table and as metadata, too. */
+  served?: ServedResource;
+  /** GET without a name: all there are; selectors are applied to them. Only with `served`. */
+  list?(context: RequestContext): Promise<readonly KubeObject[]>;
   /** PUT and PATCH: `change` makes the new body from the present one. */
   update?(context: RequestContext, name: string, change: (old: KubeObject) => KubeObject | Promise<KubeObject>): Promise<KubeObject>;
 }

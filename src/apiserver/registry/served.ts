@@ -93,26 +93,25 @@ export const storagePrefix = (group: string, resource: string): string =>
 
 /** Every request for one of these is warned. upstream: APILifecycleDeprecated of the types. */
 const deprecations: Record<string, string> = {
+  '/componentstatuses': 'v1 ComponentStatus is deprecated in v1.19+',
   '/endpoints': 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
 };
 
 /** Every built-in resource that is stored (reviews, bindings and component statuses are not). */
-export function builtInResources(): ServedResource[] {
-  const served: ServedResource[] = [];
-  for (const fact of resources) {
-    if (!fact.verbs.includes('watch')) continue;
-    const kind = kindOf(fact);
-    const stored = storedAs[`${fact.group}/${fact.version}/${fact.resource}`];
-    const storageFact =
-      stored && resources.find((other) => other.group === stored[0] && other.version === stored[1] && other.kind === fact.kind);
-    served.push({
-      fact,
-      kind,
-      rules: withLaterChecks(rulesFor(kind)),
-      storagePrefix: storagePrefix(fact.group, fact.resource),
-      storageKind: storageFact ? kindOf(storageFact) : kind,
-      ...(deprecations[`${fact.group}/${fact.resource}`] && { deprecation: deprecations[`${fact.group}/${fact.resource}`]! }),
-    });
-  }
-  return served;
+export const builtInResources = (): ServedResource[] => resources.filter(({ verbs }) => verbs.includes('watch')).map(servedOf);
+
+/** How a built-in resource is served. */
+export function servedOf(fact: ResourceFact): ServedResource {
+  const kind = kindOf(fact);
+  const stored = storedAs[`${fact.group}/${fact.version}/${fact.resource}`];
+  const storageFact =
+    stored && resources.find((other) => other.group === stored[0] && other.version === stored[1] && other.kind === fact.kind);
+  return {
+    fact,
+    kind,
+    rules: withLaterChecks(rulesFor(kind)),
+    storagePrefix: storagePrefix(fact.group, fact.resource),
+    storageKind: storageFact ? kindOf(storageFact) : kind,
+    ...(deprecations[`${fact.group}/${fact.resource}`] && { deprecation: deprecations[`${fact.group}/${fact.resource}`]! }),
+  };
 }

@@ -20,10 +20,18 @@ export interface ListQuery {
 
 export interface ListResult {
   items: readonly CachedObject[];
+  /** 0 where nothing of it is stored (ComponentStatus). */
   revision: number;
   continue?: string;
   remaining?: number;
 }
+
+/** A list's metadata, as JSON. */
+export const listMetaOf = ({ revision, continue: token, remaining }: ListResult): Record<string, unknown> => ({
+  ...(revision > 0 && { resourceVersion: String(revision) }),
+  ...(token && { continue: token }),
+  ...(remaining !== undefined && { remainingItemCount: remaining }),
+});
 
 const tooOld = 'The resourceVersion for the provided list is too old.';
 const continueTooOld =

@@ -1,7 +1,9 @@
 import { ComponentStatus } from '#api';
+import { resourceFact } from '#api/facts';
 import type { KubeObject } from '#machinery/meta';
 import { notFound } from '#machinery/status';
 import type { EndpointFactory } from '../contract.ts';
+import { servedOf } from '../served.ts';
 
 /** Answers what it found, or throws. */
 export type ComponentProbe = () => string | Promise<string>;
@@ -21,16 +23,12 @@ export function componentStatuses(probes: Readonly<Record<string, ComponentProbe
     group: '',
     resource: 'componentstatuses',
     subresource: '',
-    async get(context, name) {
+    served: servedOf(resourceFact('', 'v1', 'componentstatuses')!),
+    async get(_context, name) {
       const probe = probes[name];
       if (!probe) throw notFound({ group: '', resource: 'componentstatus' }, name);
-      context.warn('v1 ComponentStatus is deprecated in v1.19+');
       return status(name, probe);
     },
-    async list(context) {
-      context.warn('v1 ComponentStatus is deprecated in v1.19+');
-      const items = await Promise.all(Object.entries(probes).map(([name, probe]) => status(name, probe)));
-      return { kind: 'ComponentStatusList', apiVersion: 'v1', metadata: {}, items } as KubeObject;
-    },
+    list: () => Promise.all(Object.entries(probes).map(([name, probe]) => status(name, probe))),
   });
 }
