@@ -57,3 +57,19 @@ export class Disposables implements AsyncDisposable {
     return this.dispose();
   }
 }
+
+/** Starts a part and gives its Running, which an abort of the signal stops as well. Where the start fails, it is stopped before this rejects. */
+export async function runningPart(
+  part: { start(signal: AbortSignal): Promise<void>; stop(): Promise<void> },
+  signal: AbortSignal,
+): Promise<Running> {
+  try {
+    await part.start(signal);
+  } catch (error) {
+    await part.stop();
+    throw error;
+  }
+  const started = running(() => part.stop());
+  signal.addEventListener('abort', () => void started.stop(), { once: true });
+  return started;
+}

@@ -4,14 +4,15 @@
  */
 import { Node, Pod } from '#api';
 import type { Informers } from '#client';
-import type { Clock, Timer } from '#machinery/clock';
-import { running } from '#machinery/lifecycle';
+import type { Clock } from '#machinery/clock';
+import { runningPart } from '#machinery/lifecycle';
 import type { Component, Running } from '#machinery/lifecycle';
 import type { Log } from '#machinery/log';
 import { equal, keyOf } from '#machinery/meta';
 import { localMachine } from '../command.ts';
 import type { Machine } from '../command.ts';
 import { addElement, emptyPiece, NftTable } from '../nft-table.ts';
+import { RuleWriter } from '../rule-writer.ts';
 import { removeConflist, writeConflist } from './conflist.ts';
 import { hostPortsPiece, nodeTable, nodeTableName, ofFamily } from './node-table.ts';
 import type { Family } from './node-table.ts';
@@ -36,22 +37,13 @@ export interface NodeNetworkOptions {
 
 /** The kernel marks routes with who made them: by this number ours are known. */
 const routeProtocol = '201';
-const shortestRetry = 250;
-const longestRetry = 30_000;
 
 export function createNodeNetwork(options: NodeNetworkOptions): Component {
   return {
     name: 'node-network',
     async start(context): Promise<Running> {
       const network = new NodeNetwork({ ...options, clock: options.clock ?? context.clock, log: options.log ?? context.log });
-      try {
-        await network.start(context.signal);
-      } catch (error) {
-        await network.stop();
-        throw error;
-      }
-      context.signal.addEventListener('abort', () => void network.stop(), { once: true });
-      return running(() => network.stop());
+      return runningPart(network, context.signal);
     },
   };
 }
@@ -70,11 +62,7 @@ class NodeNetwork {
   /** Pod network → the machine it is behind, as it is in the kernel. */
   readonly #routes = new Map<string, string>();
   #subscriptions: Disposable[] = [];
-  #timer: Timer | undefined;
-  #working: Promise<void> | undefined;
-  #again = false;
-  #stopped = false;
-  #retry = shortestRetry;
+  #writer: RuleWriter | undefined;
 
   constructor(options: Options) {
     this.#options = options;
@@ -93,6 +81,11 @@ class NodeNetwork {
       const base = nodeTable({ family, podCidr, clusterCidrs: clusterCidrs.filter((cidr) => ofFamily(family, cidr)) });
       this.#tables.push({ family, table: new NftTable(`${family === 'IPv4' ? 'ip' : 'ip6'} ${nodeTableName}`, this.#machine, () => base) });
     }
+    this.#writer = new RuleWriter(this.#options.clock, this.#options.log, {
+      tables: this.#tables.map(({ table }) => table),
+      prepare: () => this.#syncRoutes(),
+      refused: (error) => this.#options.log.error('Cannot write the rules of pods', { error }),
+    });
     await this.#learnRoutes();
     const pods = informers.for(Pod, { fieldSelector: `spec.nodeName=${nodeName}` });
     const pod = (object: Pod): void => this.#podChanged(object, object);
@@ -106,23 +99,17 @@ class NodeNetwork {
     await pods.synced;
     signal.throwIfAborted();
     this.#nodesChanged();
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    await this.#sync();
+    await this.#writer.start();
     const own = binDir !== undefined && dataDir !== undefined && pluginServes(podCidrs);
     if (own) await writePlugins(binDir, { podCidr: podCidrs[0]!, dataDir: `${dataDir}/coxswain`, mtu });
     await writeConflist(confDir, { podCidrs, own, ...(dataDir !== undefined && { dataDir }), ...(mtu !== undefined && { mtu }) });
   }
 
   async stop(): Promise<void> {
-    if (this.#stopped) return this.#working;
-    this.#stopped = true;
-    this.#timer?.cancel();
     for (const subscription of this.#subscriptions.splice(0)) subscription[Symbol.dispose]();
-    await this.#working;
+    await this.#writer?.stop();
     await removeConflist(this.#options.confDir);
     for (const cidr of this.#routes.keys()) await this.#route(['del', cidr]);
-    await Promise.all(this.#tables.map(({ table }) => table.remove()));
   }
 
   /** The node's pod networks, as soon as it has some. */
@@ -157,7 +144,7 @@ class NodeNetwork {
       table.set(key, piece);
       changed = true;
     }
-    if (changed) this.#schedule(0);
+    if (changed) this.#writer?.schedule(0);
   }
 
   #nodesChanged(): void {
@@ -169,49 +156,7 @@ class NodeNetwork {
           for (const address of addressesOf(node)) if (ofFamily(family, address)) addElement(piece, 'nodes', address);
       table.set('nodes', piece);
     }
-    this.#schedule(0);
-  }
-
-  #schedule(milliseconds: number): void {
-    if (this.#stopped || this.#timer) return;
-    this.#timer = this.#options.clock.setTimeout(() => {
-      this.#timer = undefined;
-      void this.#sync();
-    }, milliseconds);
-  }
-
-  async #sync(): Promise<void> {
-    if (this.#working) {
-      this.#again = true;
-      return;
-    }
-    this.#working = this.#syncOnce().finally(() => {
-      this.#working = undefined;
-      if (this.#again) {
-        this.#again = false;
-        this.#schedule(0);
-      }
-    });
-    await this.#working;
-  }
-
-  async #syncOnce(): Promise<void> {
-    const { log } = this.#options;
-    let failed = false;
-    try {
-      for (const { table } of this.#tables) await table.apply();
-    } catch (error) {
-      log.error('Cannot write the rules of pods', { error });
-      for (const { table } of this.#tables) table.invalidate();
-      failed = true;
-    }
-    if (!(await this.#syncRoutes())) failed = true;
-    if (!failed) {
-      this.#retry = shortestRetry;
-      return;
-    }
-    this.#schedule(this.#retry);
-    this.#retry = Math.min(longestRetry, this.#retry * 2);
+    this.#writer?.schedule(0);
   }
 
   async #syncRoutes(): Promise<boolean> {

@@ -5,7 +5,7 @@ import { decode } from 'dns-packet';
 import type { Answer, DecodedPacket, Question } from 'dns-packet';
 import type { Informers } from '#client';
 import type { Clock, Random } from '#machinery/clock';
-import { running } from '#machinery/lifecycle';
+import { runningPart } from '#machinery/lifecycle';
 import type { Component, Context, Running } from '#machinery/lifecycle';
 import type { Log } from '#machinery/log';
 import { AnswerCache } from './answer-cache.ts';
@@ -46,17 +46,8 @@ export function createDns(options: DnsOptions): DnsComponent {
     name: 'cluster-dns',
     async start(context) {
       const server = new DnsServer(options, context, await upstreamsOf(options));
-      try {
-        await server.start();
-      } catch (error) {
-        await server.stop();
-        throw error;
-      }
-      context.signal.addEventListener('abort', () => void server.stop(), { once: true });
-      return Object.assign(
-        running(() => server.stop()),
-        { listeners: server.listeners.map(({ address, port }) => ({ address, port })) },
-      );
+      const started = await runningPart(server, context.signal);
+      return Object.assign(started, { listeners: server.listeners.map(({ address, port }) => ({ address, port })) });
     },
   };
 }

@@ -1,14 +1,15 @@
 /** NetworkPolicies as a component: what changes about policies, pods or namespaces is worked out a moment later and goes to the kernel in one transaction. */
 import { Namespace, NetworkPolicy, Pod } from '#api';
 import type { Informers } from '#client';
-import type { Clock, Timer } from '#machinery/clock';
-import { running } from '#machinery/lifecycle';
+import type { Clock } from '#machinery/clock';
+import { runningPart } from '#machinery/lifecycle';
 import type { Component, Running } from '#machinery/lifecycle';
 import type { Log } from '#machinery/log';
 import { equal } from '#machinery/meta';
 import { localMachine } from '../command.ts';
 import type { Machine } from '../command.ts';
 import { NftTable } from '../nft-table.ts';
+import { RuleWriter } from '../rule-writer.ts';
 import { addressOf, policyPieces, policyTable, policyTableName } from './policy-rules.ts';
 import type { Family, PolicyWorld } from './policy-rules.ts';
 
@@ -24,23 +25,12 @@ export interface PolicyOptions {
   log?: Log;
 }
 
-const sweepDelay = 1000;
-const shortestRetry = 100;
-const longestRetry = 30_000;
-
 export function createPolicy(options: PolicyOptions): Component {
   return {
     name: 'network-policy',
     async start(context): Promise<Running> {
       const policy = new PolicyEnforcer({ ...options, clock: options.clock ?? context.clock, log: options.log ?? context.log });
-      try {
-        await policy.start(context.signal);
-      } catch (error) {
-        await policy.stop();
-        throw error;
-      }
-      context.signal.addEventListener('abort', () => void policy.stop(), { once: true });
-      return running(() => policy.stop());
+      return runningPart(policy, context.signal);
     },
   };
 }
@@ -62,13 +52,8 @@ class PolicyEnforcer {
   #subscriptions: Disposable[] = [];
   readonly #ended = Promise.withResolvers<void>();
   #world: Promise<unknown> | undefined;
-  #ready = false;
-  #dirty = true;
+  readonly #writer: RuleWriter;
   #stopped = false;
-  #retry = shortestRetry;
-  #timer: Timer | undefined;
-  #sweeper: Timer | undefined;
-  #working: Promise<void> | undefined;
 
   constructor(options: Options) {
     this.#options = options;
@@ -80,6 +65,12 @@ class PolicyEnforcer {
         const table = new NftTable(`${family === 'IPv4' ? 'ip' : 'ip6'} ${policyTableName}`, machine, () => base);
         return { family, table, owners: new Set<string>() };
       });
+    this.#writer = new RuleWriter(options.clock, options.log, {
+      tables: this.#tables.map(({ table }) => table),
+      prepare: () => this.#prepare(),
+      refused: (error, retryMilliseconds) =>
+        options.log.error('Cannot write the rules of NetworkPolicies, will write all of them again', { error, retryMilliseconds }),
+    });
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -92,9 +83,7 @@ class PolicyEnforcer {
     await policies.synced;
     if (policies.list().length > 0) await this.#watchWorld();
     signal.throwIfAborted();
-    this.#ready = true;
-    await this.#sync();
-    if (this.#dirty) throw new Error('Cannot write the rules of NetworkPolicies');
+    if (!(await this.#writer.start())) throw new Error('Cannot write the rules of NetworkPolicies');
   }
 
   /** Pods and namespaces are watched from the first policy on: a cluster without policies does not pay for them. */
@@ -125,44 +114,23 @@ class PolicyEnforcer {
   }
 
   async stop(): Promise<void> {
-    if (this.#stopped) return this.#working;
     this.#stopped = true;
     this.#ended.resolve();
-    this.#timer?.cancel();
-    this.#sweeper?.cancel();
     for (const subscription of this.#subscriptions.splice(0)) subscription[Symbol.dispose]();
-    await this.#working;
-    await Promise.all(this.#tables.map(({ table }) => table.remove()));
+    await this.#writer.stop();
   }
 
   #mark(): void {
-    this.#dirty = true;
     // Once the last policy is gone, pods may come and go.
     const { informers } = this.#options;
     if (informers.for(NetworkPolicy).list().length === 0 && this.#tables.every(({ owners }) => owners.size === 0)) return;
-    this.#schedule(this.#options.batchMilliseconds ?? 5);
+    this.#writer.schedule(this.#options.batchMilliseconds ?? 5);
   }
 
-  #schedule(milliseconds: number): void {
-    if (!this.#ready || this.#stopped || this.#timer) return;
-    this.#timer = this.#options.clock.setTimeout(() => {
-      this.#timer = undefined;
-      void this.#sync();
-    }, milliseconds);
-  }
-
-  async #sync(): Promise<void> {
-    await this.#working;
-    if (this.#stopped) return;
-    this.#working = this.#syncOnce().finally(() => (this.#working = undefined));
-    await this.#working;
-  }
-
-  async #syncOnce(): Promise<void> {
-    const { informers, nodeName, log } = this.#options;
+  async #prepare(): Promise<void> {
+    const { informers, nodeName } = this.#options;
     if (informers.for(NetworkPolicy).list().length > 0) await Promise.race([this.#watchWorld(), this.#ended.promise]);
     if (this.#stopped) return;
-    this.#dirty = false;
     const known = this.#world !== undefined;
     const namespaces = (known ? informers.for(Namespace).list() : []).map(({ metadata }) => ({
       name: metadata?.name ?? '',
@@ -170,45 +138,11 @@ class PolicyEnforcer {
     }));
     const pods = Map.groupBy(known ? informers.for(Pod).list() : [], (pod) => pod.metadata?.namespace ?? '');
     const world: PolicyWorld = { nodeName, pods: (namespace) => pods.get(namespace) ?? [], namespaces: () => namespaces };
-    try {
-      for (const entry of this.#tables) {
-        const pieces = policyPieces(informers.for(NetworkPolicy).list(), world, entry.family);
-        for (const owner of entry.owners) if (!pieces.has(owner)) entry.table.set(owner, undefined);
-        for (const [owner, piece] of pieces) entry.table.set(owner, piece);
-        entry.owners = new Set(pieces.keys());
-        await entry.table.apply();
-      }
-      this.#retry = shortestRetry;
-      this.#sweepLater();
-    } catch (error) {
-      this.#dirty = true;
-      log.error('Cannot write the rules of NetworkPolicies, will write all of them again', { error, retryMilliseconds: this.#retry });
-      for (const { table } of this.#tables) table.invalidate();
-      this.#timer?.cancel();
-      this.#timer = undefined;
-      this.#schedule(this.#retry);
-      this.#retry = Math.min(longestRetry, this.#retry * 2);
+    for (const entry of this.#tables) {
+      const pieces = policyPieces(informers.for(NetworkPolicy).list(), world, entry.family);
+      for (const owner of entry.owners) if (!pieces.has(owner)) entry.table.set(owner, undefined);
+      for (const [owner, piece] of pieces) entry.table.set(owner, piece);
+      entry.owners = new Set(pieces.keys());
     }
-  }
-
-  #sweepLater(): void {
-    if (this.#sweeper || this.#stopped || !this.#tables.some(({ table }) => table.hasStale)) return;
-    this.#sweeper = this.#options.clock.setTimeout(() => {
-      this.#sweeper = undefined;
-      void this.#sweep();
-    }, sweepDelay);
-  }
-
-  async #sweep(): Promise<void> {
-    await this.#working;
-    if (this.#stopped) return;
-    const sweeping = Promise.all(
-      this.#tables.map(({ table }) =>
-        table.sweep().catch((error: unknown) => this.#options.log.debug('Stale chains stay a little longer', { error })),
-      ),
-    );
-    this.#working = sweeping.then(() => undefined).finally(() => (this.#working = undefined));
-    await this.#working;
-    this.#sweepLater();
   }
 }

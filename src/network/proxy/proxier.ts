@@ -4,8 +4,8 @@
  */
 import { EndpointSlice, Node, Service } from '#api';
 import type { Informers } from '#client';
-import type { Clock, Timer } from '#machinery/clock';
-import { running } from '#machinery/lifecycle';
+import type { Clock } from '#machinery/clock';
+import { runningPart } from '#machinery/lifecycle';
 import type { Component, Running } from '#machinery/lifecycle';
 import type { Log } from '#machinery/log';
 import { keyOf } from '#machinery/meta';
@@ -18,6 +18,7 @@ import type { StaleFlows } from './conntrack.ts';
 import { endpointsOf, serviceOf } from './endpoints.ts';
 import { HealthChecks } from './health-checks.ts';
 import { emptyPiece, NftTable } from '../nft-table.ts';
+import { RuleWriter } from '../rule-writer.ts';
 import { servicePorts } from './service-port.ts';
 import type { Family } from './service-port.ts';
 import { addServicePort } from './service-rules.ts';
@@ -46,24 +47,12 @@ export interface ProxyOptions {
   log?: Log;
 }
 
-/** Chains nobody refers to any more are deleted this much later. */
-const sweepDelay = 1000;
-const shortestRetry = 100;
-const longestRetry = 30_000;
-
 export function createProxy(options: ProxyOptions): Component {
   return {
     name: 'kube-proxy',
     async start(context): Promise<Running> {
       const proxier = new Proxier({ ...options, clock: options.clock ?? context.clock, log: options.log ?? context.log });
-      try {
-        await proxier.start(context.signal);
-      } catch (error) {
-        await proxier.stop();
-        throw error;
-      }
-      context.signal.addEventListener('abort', () => void proxier.stop(), { once: true });
-      return running(() => proxier.stop());
+      return runningPart(proxier, context.signal);
     },
   };
 }
@@ -79,19 +68,13 @@ class Proxier {
   /** Service port → its UDP endpoints that flows may go to, as last applied. */
   readonly #udp = new Map<string, Map<string, { ips: Set<string>; frontends: string }>>();
   readonly #health: HealthChecks;
+  readonly #writer: RuleWriter;
   #stale: StaleFlows[] = [];
   #subscriptions: Disposable[] = [];
   #zone = '';
-  #ready = false;
-  #stopped = false;
   #applied = false;
   #lastUpdated = 0;
   #status: StatusServers | undefined;
-  #retry = shortestRetry;
-  #timer: Timer | undefined;
-  #sweeper: Timer | undefined;
-  #working: Promise<void> | undefined;
-  #again = false;
 
   constructor(options: Options) {
     this.#options = options;
@@ -104,6 +87,18 @@ class Proxier {
       const serviceCidrs = (options.serviceCidrs ?? []).filter((cidr) => cidr.includes(':') === (family === 'IPv6'));
       const base = baseTable({ family, serviceCidrs, localhostNodePorts: options.localhostNodePorts ?? true });
       return [{ family, nodeIp, table: new NftTable(`${family === 'IPv4' ? 'ip' : 'ip6'} ${tableName}`, this.#machine, () => base) }];
+    });
+    this.#writer = new RuleWriter(options.clock, options.log, {
+      tables: this.#tables.map(({ table }) => table),
+      prepare: () => {
+        for (const service of this.#dirty) this.#work(service);
+        this.#dirty.clear();
+      },
+      written: () => this.#written(),
+      refused: (error, retryMilliseconds) => {
+        this.#applied = false;
+        options.log.error('Cannot write the rules of Services, will write all of them again', { error, retryMilliseconds });
+      },
     });
   }
 
@@ -128,9 +123,7 @@ class Proxier {
     await informers.synced();
     signal.throwIfAborted();
     this.#zone = informers.for(Node).get(nodeName)?.metadata?.labels?.['topology.kubernetes.io/zone'] ?? '';
-    this.#ready = true;
-    await this.#sync();
-    if (!this.#applied) throw new Error('Cannot write the rules of Services');
+    if (!(await this.#writer.start())) throw new Error('Cannot write the rules of Services');
     this.#status = await serveStatus({
       healthPort: this.#options.healthPort ?? 10_256,
       statusPort: this.#options.statusPort ?? 10_249,
@@ -141,15 +134,10 @@ class Proxier {
   }
 
   async stop(): Promise<void> {
-    if (this.#stopped) return this.#working;
-    this.#stopped = true;
-    this.#timer?.cancel();
-    this.#sweeper?.cancel();
     for (const subscription of this.#subscriptions.splice(0)) subscription[Symbol.dispose]();
-    await this.#working;
+    await this.#writer.stop();
     await this.#health.close();
     await this.#status?.close();
-    await Promise.all(this.#tables.map(({ table }) => table.remove()));
   }
 
   #sliceChanged(slice: EndpointSlice | undefined, old: EndpointSlice | undefined): void {
@@ -184,88 +172,19 @@ class Proxier {
 
   #mark(service: string): void {
     this.#dirty.add(service);
-    this.#schedule(this.#options.batchMilliseconds ?? 2);
+    this.#writer.schedule(this.#options.batchMilliseconds ?? 2);
   }
 
-  #schedule(milliseconds: number): void {
-    if (!this.#ready || this.#stopped || this.#timer) return;
-    this.#timer = this.#options.clock.setTimeout(() => {
-      this.#timer = undefined;
-      void this.#sync();
-    }, milliseconds);
-  }
-
-  /** One at a time; what becomes dirty meanwhile goes with the next. */
-  async #sync(): Promise<void> {
-    if (this.#working) {
-      this.#again = true;
-      return;
-    }
-    this.#working = this.#syncOnce().finally(() => {
-      this.#working = undefined;
-      if (this.#again) {
-        this.#again = false;
-        this.#schedule(0);
-      }
-    });
-    await this.#working;
-  }
-
-  async #syncOnce(): Promise<void> {
-    const { log } = this.#options;
-    for (const service of this.#dirty) this.#work(service);
-    this.#dirty.clear();
-    const stale = this.#stale.splice(0);
-    try {
-      for (const { table } of this.#tables) await table.apply();
-      this.#applied = true;
-      this.#lastUpdated = this.#options.clock.now();
-      this.#retry = shortestRetry;
-    } catch (error) {
-      this.#applied = false;
-      log.error('Cannot write the rules of Services, will write all of them again', { error, retryMilliseconds: this.#retry });
-      for (const { table } of this.#tables) table.invalidate();
-      this.#stale.unshift(...stale);
-      this.#timer?.cancel();
-      this.#timer = undefined;
-      this.#schedule(this.#retry);
-      this.#retry = Math.min(longestRetry, this.#retry * 2);
-      return;
-    }
-    for (const flows of stale) {
+  async #written(): Promise<void> {
+    this.#applied = true;
+    this.#lastUpdated = this.#options.clock.now();
+    for (const flows of this.#stale.splice(0)) {
       try {
         await deleteStaleFlows(this.#machine, flows);
       } catch (error) {
-        log.warn('Cannot delete flows of UDP endpoints that are gone', { service: flows.port.service, error });
+        this.#options.log.warn('Cannot delete flows of UDP endpoints that are gone', { service: flows.port.service, error });
       }
     }
-    this.#sweepLater();
-  }
-
-  #sweepLater(): void {
-    if (this.#sweeper || this.#stopped || !this.#tables.some(({ table }) => table.hasStale)) return;
-    this.#sweeper = this.#options.clock.setTimeout(() => {
-      this.#sweeper = undefined;
-      void this.#sweep();
-    }, sweepDelay);
-  }
-
-  async #sweep(): Promise<void> {
-    // Never beside another transaction: it could bring a chain back to life.
-    await this.#working;
-    if (this.#stopped) return;
-    this.#working = (async () => {
-      for (const { table } of this.#tables)
-        await table.sweep().catch((error: unknown) => this.#options.log.debug('Stale chains stay a little longer', { error }));
-    })().finally(() => {
-      this.#working = undefined;
-      if (this.#again) {
-        this.#again = false;
-        this.#schedule(0);
-      }
-      this.#sweepLater();
-    });
-    await this.#working;
   }
 
   #work(key: string): void {
