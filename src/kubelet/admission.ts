@@ -1,7 +1,8 @@
 /** Whether a pod that was sent to this node may run here. upstream: pkg/kubelet/lifecycle/predicate.go, pkg/kubelet/sysctl, pkg/scheduler AdmissionCheck. */
 import { readFileSync } from 'node:fs';
-import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, Taint, Toleration } from '#api';
+import type { Node, Pod, Taint } from '#api';
 import { parseQuantity } from '#machinery/quantity';
+import { requiredNodeAffinity, tolerates, untolerated } from '#machinery/selectors';
 import type { Amounts } from './pod-resources.ts';
 import { podRequests } from './pod-resources.ts';
 import { allContainers, containersOf, initContainersOf, isCriticalPod, isSidecar, isStaticPod, nameOf, specOf } from './pod-spec.ts';
@@ -22,49 +23,8 @@ export interface AdmissionFacts {
   simulated: boolean;
 }
 
-function matchesRequirement({ key, operator, values = [] }: NodeSelectorRequirement, labels: Record<string, string>): boolean {
-  const value = labels[key];
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-      return value !== undefined && Number(value) > Number(values[0]);
-    case 'Lt':
-      return value !== undefined && Number(value) < Number(values[0]);
-    default:
-      return false;
-  }
-}
-
-function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
-  const { matchExpressions = [], matchFields = [] } = term;
-  if (!matchExpressions.length && !matchFields.length) return false;
-  const labels = node.metadata?.labels ?? {};
-  const fields = { 'metadata.name': node.metadata?.name ?? '' };
-  return (
-    matchExpressions.every((item) => matchesRequirement(item, labels)) && matchFields.every((item) => matchesRequirement(item, fields))
-  );
-}
-
-export function matchesNode(pod: Pod, node: Node): boolean {
-  const labels = node.metadata?.labels ?? {};
-  for (const [key, value] of Object.entries(specOf(pod).nodeSelector ?? {})) if (labels[key] !== value) return false;
-  const required = specOf(pod).affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  return !required || (required.nodeSelectorTerms ?? []).some((term) => matchesTerm(term, node));
-}
-
-const tolerates = ({ key, operator = 'Equal', value = '', effect }: Toleration, taint: Taint): boolean => {
-  if (effect && effect !== taint.effect) return false;
-  if (key && key !== taint.key) return false;
-  if (!key && operator !== 'Exists') return false;
-  return operator === 'Exists' || value === (taint.value ?? '');
-};
+/** Whether its nodeSelector and required node affinity allow the node. */
+export const matchesNode = (pod: Pod, node: Node): boolean => requiredNodeAffinity(specOf(pod))?.(node) ?? true;
 
 const reasons: Record<string, string> = {
   cpu: 'OutOfcpu',
@@ -202,9 +162,7 @@ export function admit(pod: Pod, facts: AdmissionFacts): Rejection | undefined {
   const { nodeName } = specOf(pod);
   if (nodeName && nodeName !== nameOf(node as Pod)) return predicate('NodeName', "node(s) didn't match the requested node name");
   if (!portsFree(pod, others)) return predicate('NodePorts', "node(s) didn't have free ports for the requested pod ports");
-  if (!isStaticPod(pod))
-    for (const taint of node.spec?.taints ?? [])
-      if (taint.effect === 'NoExecute' && !(specOf(pod).tolerations ?? []).some((toleration) => tolerates(toleration, taint)))
-        return predicate('TaintToleration', "node(s) had taints that the pod didn't tolerate");
+  if (!isStaticPod(pod) && untolerated(node.spec?.taints, specOf(pod).tolerations, ['NoExecute']))
+    return predicate('TaintToleration', "node(s) had taints that the pod didn't tolerate");
   return undefined;
 }

@@ -1,10 +1,9 @@
 import type { DaemonSet, Node, Pod } from '#api';
 import { draft } from '#machinery/meta';
+import { requiredNodeAffinity, untolerated } from '#machinery/selectors';
 import type { PodSpec, PodTemplateSpec, Toleration } from '../api-types.ts';
 import { revisionHashLabel } from '../controller-revision.ts';
 import { scaledValue } from '../int-or-percent.ts';
-import { allowsNode } from '../node-affinity.ts';
-import { untolerated } from '../toleration.ts';
 
 /** Questions about a DaemonSet, its nodes and its pods. upstream: pkg/controller/daemon/util/daemonset_util.go, daemon_controller.go. */
 
@@ -83,7 +82,7 @@ export function targetNode(pod: Pod): string | undefined {
 export function shouldRun(daemonSet: DaemonSet, node: Node): { run: boolean; stay: boolean } {
   const spec = daemonSet.spec!.template.spec!;
   if (spec.nodeName && spec.nodeName !== node.metadata!.name) return { run: false, stay: false };
-  if (!allowsNode(spec, node)) return { run: false, stay: false };
+  if (requiredNodeAffinity(spec)?.(node) === false) return { run: false, stay: false };
   const tolerations = daemonTolerations(spec);
   const { taints } = node.spec ?? {};
   if (!untolerated(taints, tolerations, ['NoExecute', 'NoSchedule'])) return { run: true, stay: true };

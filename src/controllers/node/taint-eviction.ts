@@ -1,12 +1,12 @@
 import type { Pod } from '#api';
 import { Node as NodeKind, Pod as PodKind } from '#api';
 import { keyOf } from '#machinery/meta';
+import { tolerates } from '#machinery/selectors';
 import { isNotFound } from '#machinery/status';
 import type { Taint } from '../api-types.ts';
 import type { ControllerFactory } from '../contract.ts';
 import { source } from '../contract.ts';
 import { setPodCondition } from '../pod-conditions.ts';
-import { tolerates } from '../toleration.ts';
 
 const noExecute = (taints: readonly Taint[] | undefined): Taint[] => (taints ?? []).filter(({ effect }) => effect === 'NoExecute');
 

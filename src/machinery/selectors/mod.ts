@@ -1,5 +1,5 @@
 /**
- * Label and field selectors, parsed once and matched many times.
+ * Label and field selectors, parsed once and matched many times; which nodes a pod may be on by selectors, affinity and taints.
  * Upstream counterpart: apimachinery/pkg/labels, pkg/fields, apis/meta/v1/helpers.go.
  * Invariant: a selector is immutable. Read first: label-selector.ts, field-selector.ts.
  */
@@ -11,3 +11,6 @@ export type { Operator, Requirement } from './requirement.ts';
 export { FieldSelectorMatcher, escapeFieldValue, everyField, fieldEquals, parseFieldSelector } from './field-selector.ts';
 export type { FieldSource, FieldTerm } from './field-selector.ts';
 export { SelectorError } from './error.ts';
+export { nodeSelectorMatches, nodeTermMatches, requiredNodeAffinity } from './node-selector.ts';
+export type { NodeMatcher } from './node-selector.ts';
+export { tolerates, untolerated } from './tolerations.ts';

@@ -1,9 +1,10 @@
 import type { Node, NodeSelector, Pod, PreferredSchedulingTerm } from '#api';
+import { nodeSelectorMatches, requiredNodeAffinity } from '#machinery/selectors';
+import type { NodeMatcher } from '#machinery/selectors';
 import type { PluginFactory } from '../contract.ts';
 import { action } from '../framework/events.ts';
 import { constant, skip, unresolvable } from '../framework/status.ts';
-import { nodeSelectorMatches, preferredWeight, requiredNodeAffinity } from '../selector.ts';
-import type { NodeMatcher } from '../selector.ts';
+import { preferredWeight } from '../selector.ts';
 import { normalizeScore } from './normalize-score.ts';
 
 const name = 'NodeAffinity';
@@ -47,14 +48,14 @@ export const nodeAffinity: PluginFactory = (_handle, args: Args) => {
         event: { resource: 'Node', actions: action.add | action.nodeLabel },
         hint: (pod, old: Node | undefined, now: Node | undefined) => {
           if (!now || (enforced && !nodeSelectorMatches(enforced, now))) return 'skip';
-          const matches = requiredNodeAffinity(pod);
+          const matches = requiredNodeAffinity(pod.spec ?? {});
           if (matches && !matches(now)) return 'skip';
           return old && (!matches || matches(old)) && (!enforced || nodeSelectorMatches(enforced, old)) ? 'skip' : 'queue';
         },
       },
     ],
     preFilter(state, { pod }) {
-      const matches = requiredNodeAffinity(pod);
+      const matches = requiredNodeAffinity(pod.spec ?? {});
       if (!matches && !enforced) return { status: skip };
       state.write(name, matches);
       const nodeNames = namedNodes(pod);

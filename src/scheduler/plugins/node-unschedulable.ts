@@ -1,8 +1,8 @@
 import type { Node } from '#api';
+import { tolerates } from '#machinery/selectors';
 import type { PluginFactory } from '../contract.ts';
 import { action } from '../framework/events.ts';
 import { constant, unresolvable } from '../framework/status.ts';
-import { tolerates } from '../tolerations.ts';
 
 const unschedulableTaint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
 const reason = constant('NodeUnschedulable', unresolvable('node(s) were unschedulable'));

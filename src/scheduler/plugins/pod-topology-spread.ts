@@ -1,4 +1,5 @@
 import type { Node, Pod, TopologySpreadConstraint } from '#api';
+import { requiredNodeAffinity, untolerated } from '#machinery/selectors';
 import type { Cache } from '../cache/cache.ts';
 import type { NodeInfo } from '../cache/node-info.ts';
 import type { DomainCounts, NodeCondition, PodCounter } from '../cache/pod-counter.ts';
@@ -8,9 +9,8 @@ import { maxNodeScore } from '../contract.ts';
 import type { PluginFactory } from '../contract.ts';
 import { action } from '../framework/events.ts';
 import { constant, skip, unresolvable, unschedulable } from '../framework/status.ts';
-import { labelSelector, requiredNodeAffinity, selectorKey } from '../selector.ts';
+import { labelSelector, selectorKey } from '../selector.ts';
 import type { Selector } from '../selector.ts';
-import { untoleratedTaint } from '../tolerations.ts';
 import { defaultSelectors } from './default-selector.ts';
 
 const name = 'PodTopologySpread';
@@ -126,14 +126,14 @@ const always = (): boolean => true;
 
 /** Which nodes count for a constraint: those the pod's affinity and tolerations let it go to, where it asks for that. */
 function eligible(cache: Cache, pod: Pod, { honorAffinity, honorTaints }: Constraint): NodeCondition {
-  const affinity = honorAffinity ? requiredNodeAffinity(pod) : undefined;
+  const affinity = honorAffinity ? requiredNodeAffinity(pod.spec ?? {}) : undefined;
   if (!affinity && !honorTaints) return { key: '', includes: always };
   const affinityKey = affinity
     ? `affinity|${JSON.stringify([pod.spec?.nodeSelector, pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution])}`
     : '';
   const taintsKey = honorTaints ? `taints|${JSON.stringify(pod.spec?.tolerations)}` : '';
   const byAffinity = affinity && cache.mask(affinityKey, (node) => affinity(node.node!));
-  const byTaints = honorTaints && cache.mask(taintsKey, (node) => !untoleratedTaint(node.taints, pod.spec?.tolerations));
+  const byTaints = honorTaints && cache.mask(taintsKey, (node) => !untolerated(node.taints, pod.spec?.tolerations));
   return {
     key: `${affinityKey}|${taintsKey}`,
     includes: (slot) => (!byAffinity || byAffinity[slot] === 1) && (!byTaints || byTaints[slot] === 1),

@@ -1,8 +1,8 @@
 import type { Node } from '#api';
+import { tolerates, untolerated } from '#machinery/selectors';
 import type { PluginFactory } from '../contract.ts';
 import { action } from '../framework/events.ts';
 import { constant, unresolvable } from '../framework/status.ts';
-import { tolerates, untoleratedTaint } from '../tolerations.ts';
 import { normalizeScore } from './normalize-score.ts';
 
 const reason = constant('TaintToleration', unresolvable('node(s) had untolerated taint(s)'));
@@ -15,8 +15,8 @@ export const taintToleration: PluginFactory = () => ({
     {
       event: { resource: 'Node', actions: action.add | action.nodeTaint },
       hint: (pod, old: Node | undefined, now: Node | undefined) => {
-        const before = old === undefined || untoleratedTaint(old.spec?.taints, pod.spec?.tolerations) !== undefined;
-        return before && now && !untoleratedTaint(now.spec?.taints, pod.spec?.tolerations) ? 'queue' : 'skip';
+        const before = old === undefined || untolerated(old.spec?.taints, pod.spec?.tolerations) !== undefined;
+        return before && now && !untolerated(now.spec?.taints, pod.spec?.tolerations) ? 'queue' : 'skip';
       },
     },
     {
@@ -27,7 +27,7 @@ export const taintToleration: PluginFactory = () => ({
   filter(_state, { pod }, node) {
     const taints = node.taints;
     if (!taints?.length) return undefined;
-    return untoleratedTaint(taints, pod.spec?.tolerations) ? reason : undefined;
+    return untolerated(taints, pod.spec?.tolerations) ? reason : undefined;
   },
   score(_state, { pod }, node) {
     let count = 0;

@@ -8,8 +8,9 @@ import type { Client, Informer, Informers } from '#client';
 import { draft, keyOf } from '#machinery/meta';
 import { sleep } from '#machinery/clock';
 import type { Clock } from '#machinery/clock';
+import { nodeSelectorMatches } from '#machinery/selectors';
 import { quantityValue } from '../resources.ts';
-import { labelSelector, nodeSelectorMatches } from '../selector.ts';
+import { labelSelector } from '../selector.ts';
 
 const bindCompleted = 'pv.kubernetes.io/bind-completed';
 const boundByController = 'pv.kubernetes.io/bound-by-controller';
