@@ -12,6 +12,7 @@ import type { ProtoField } from './proto.ts';
 import { renderCri } from './cri.ts';
 import { parseGoTypes } from './go-types.ts';
 import type { GoField } from './go-types.ts';
+import type { ResourceFact } from '../../src/api/facts/mod.ts';
 
 const out = new URL('../../src/api/facts/', import.meta.url).pathname;
 const versions = { kubernetes: 'v1.35.4', staging: 'v0.35.4' };
@@ -241,20 +242,7 @@ for (const name of names) {
 files.set('types.ts', types);
 
 // ---- resources ----
-interface ResourceEntry {
-  group: string;
-  version: string;
-  resource: string;
-  kind: string;
-  singular: string;
-  namespaced: boolean;
-  verbs: string[];
-  shortNames?: string[];
-  categories?: string[];
-  subresources: { name: string; verbs: string[]; kind: string; group?: string; version?: string }[];
-  type: string;
-}
-const resources: ResourceEntry[] = [];
+const resources: ResourceFact[] = [];
 const groups: { name: string; versions: string[] }[] = [];
 const definitionOf = new Map<string, string>();
 for (const name of names)

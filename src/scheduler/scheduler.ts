@@ -5,7 +5,7 @@
 import { Namespace, Pod } from '#api';
 import type { ActionRecorder, Client, Informers, RecordedAction } from '#client';
 import type { Clock, Random } from '#machinery/clock';
-import { running } from '#machinery/lifecycle';
+import { runningPart } from '#machinery/lifecycle';
 import type { Component, Running } from '#machinery/lifecycle';
 import type { Log } from '#machinery/log';
 import { Cache } from './cache/cache.ts';
@@ -76,14 +76,7 @@ export function createScheduler(options: SchedulerOptions): Component {
         random: options.random ?? context.random,
         log: options.log ?? context.log,
       });
-      try {
-        await scheduler.start(context.signal);
-      } catch (error) {
-        await scheduler.stop();
-        throw error;
-      }
-      context.signal.addEventListener('abort', () => void scheduler.stop(), { once: true });
-      return running(() => scheduler.stop());
+      return runningPart(scheduler, context.signal);
     },
   };
 }

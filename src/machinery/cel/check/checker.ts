@@ -4,8 +4,6 @@ import { CelCompileError } from '../source.ts';
 import type { Issue, Source } from '../source.ts';
 import {
   boolType,
-  bytesType,
-  doubleType,
   dynType,
   errorType,
   formatType,
@@ -13,16 +11,14 @@ import {
   isOptional,
   listOf,
   mapOf,
-  nullType,
   optionalOf,
   sameType,
   stringType,
   struct,
   typeParam,
-  uintType,
 } from '../types.ts';
 import type { CelType } from '../types.ts';
-import { Uint } from '../values/scalars.ts';
+import { typeOf } from '../values/value.ts';
 import { allAssignable, assignable, instantiate, Mapping, mostGeneral, substitute } from './assignability.ts';
 import type { Overload } from './declarations.ts';
 import type { Environment } from './environment.ts';
@@ -84,7 +80,7 @@ class Checker {
   check(expr: Expr): void {
     switch (expr.kind) {
       case 'literal':
-        return this.#set(expr, literalType(expr.value));
+        return this.#set(expr, typeOf(expr.value));
       case 'ident':
         return this.#ident(expr, expr.name);
       case 'select':
@@ -353,19 +349,4 @@ class Checker {
   #assert(expr: Expr, type: CelType): void {
     if (!this.#fits(type, this.#typeOf(expr))) this.#mismatch(expr, type, this.#typeOf(expr));
   }
-}
-
-function literalType(value: Extract<Expr, { kind: 'literal' }>['value']): CelType {
-  switch (typeof value) {
-    case 'boolean':
-      return boolType;
-    case 'bigint':
-      return intType;
-    case 'number':
-      return doubleType;
-    case 'string':
-      return stringType;
-  }
-  if (value === null) return nullType;
-  return value instanceof Uint ? uintType : bytesType;
 }
