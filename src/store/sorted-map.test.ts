@@ -22,9 +22,10 @@ test('SortedMap is a Map in order', () => {
       }
       const loaded = new SortedMap<number>();
       const keys = [...model.keys()].sort();
+      const nameOf = new Map([...model].map(([key, value]) => [value, key]));
       loaded.load(
-        keys,
         keys.map((key) => model.get(key)!),
+        (value) => nameOf.get(value)!,
       );
       loaded.set('x', 1);
       assert(loaded.delete('x'));

@@ -75,14 +75,16 @@ export class SortedMap<V> {
     return true;
   }
 
-  /** Fills an empty map from keys in ascending order, each once: faster than one by one. */
-  load(keys: readonly string[], values: readonly V[]): void {
+  /** Fills an empty map from values in ascending order of their keys, each key once: faster than one by one. */
+  load(values: readonly V[], keyOf: (value: V) => string): void {
     // Chunks are left with room, or the first insertions would split them all.
     const step = (limit * 3) >> 2;
     this.clear();
-    for (let at = 0; at < keys.length; at += step)
-      this.#chunks.push({ keys: keys.slice(at, at + step), values: values.slice(at, at + step) });
-    this.#size = keys.length;
+    for (let at = 0; at < values.length; at += step) {
+      const part = values.slice(at, at + step);
+      this.#chunks.push({ keys: part.map(keyOf), values: part });
+    }
+    this.#size = values.length;
   }
 
   clear(): void {

@@ -189,7 +189,6 @@ export class ResourceCache implements WatchCache {
     await this.#source.ready;
     const { store, clock } = this.#options;
     const end = prefixEnd(this.prefix);
-    const keys: string[] = [];
     const entries: CacheEntry[] = [];
     let from = this.prefix;
     let revision = 0;
@@ -200,10 +199,7 @@ export class ResourceCache implements WatchCache {
       for (const keyValue of page.keyValues) {
         // Decoded anew: what it was decoded to when written may be out of date (a custom resource's schema has changed since).
         const entry = this.#entry(keyValue, undefined);
-        if (entry) {
-          keys.push(entry.key);
-          entries.push(entry);
-        }
+        if (entry) entries.push(entry);
         if (clock.monotonic() - slice < decodingSlice) continue;
         await new Promise((resolve) => setImmediate(resolve));
         slice = clock.monotonic();
@@ -214,7 +210,7 @@ export class ResourceCache implements WatchCache {
     const backlog = this.#backlog ?? [];
     this.#backlog = undefined;
     this.#objects = new SortedMap();
-    this.#objects.load(keys, entries);
+    this.#objects.load(entries, ({ key }) => key);
     this.#lists.clear();
     this.#listed = revision;
     this.#window = this.#newWindow(revision);

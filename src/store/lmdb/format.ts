@@ -36,9 +36,12 @@ export function headerSize(record: Record): number {
   return fixed + record.key.length;
 }
 
+/** The checksum of a value, as a record has it. */
+export const valueSum = (value: Uint8Array): number => (value.length > 0 ? crc32(value) | 0 : 0);
+
 /** Sets the record's checksum, which its header says. */
 export function sumValue(record: Record): void {
-  record.checksum = record.size > 0 ? crc32(record.value!) : 0;
+  record.checksum = valueSum(record.value!);
 }
 
 /** Writes the header of `record` into `target`, which has its size. */
@@ -49,7 +52,7 @@ export function writeHeader(record: Record, target: Buffer): void {
   target.writeDoubleLE(record.version, 17);
   target.writeDoubleLE(record.lease, 25);
   target.writeUInt32LE(record.size, 33);
-  target.writeUInt32LE(record.checksum, 37);
+  target.writeInt32LE(record.checksum, 37);
   target.write(record.key, fixed, 'latin1');
 }
 
@@ -60,9 +63,12 @@ export function headerSum(record: Record): number {
   return crc32(header);
 }
 
-export function readHeader(sequence: number, header: Buffer): Record {
-  // A DataView, for Buffer's own readers are slow until they have been compiled, and opening a store is over before that.
-  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
+/** `view`: of the header's bytes. A DataView, for Buffer's own readers are slow until they have been compiled, and opening a store is over before that. */
+export function readHeader(
+  sequence: number,
+  header: Buffer,
+  view = new DataView(header.buffer, header.byteOffset, header.byteLength),
+): Record {
   const size = view.getUint32(33, true);
   return {
     key: header.toString('latin1', fixed),
@@ -73,7 +79,7 @@ export function readHeader(sequence: number, header: Buffer): Record {
     size,
     value: size === 0 ? noValue : undefined,
     sequence,
-    checksum: view.getUint32(37, true),
+    checksum: view.getInt32(37, true),
   };
 }
 

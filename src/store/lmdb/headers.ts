@@ -10,7 +10,7 @@ import { plus, readHeader } from './format.ts';
 export class Headers {
   readonly #table: Database<Record, number>;
   /** That place, by how much of it is a header. */
-  readonly #views: Buffer[] = [];
+  readonly #views: { header: Buffer; view: DataView }[] = [];
   #sum = 0;
 
   constructor(root: RootDatabase<Buffer, string>) {
@@ -38,10 +38,13 @@ export class Headers {
   }
 
   #decode({ buffer, byteOffset }: Uint8Array, size: number): Record {
-    let header = this.#views[size];
-    if (header?.buffer !== buffer || header.byteOffset !== byteOffset)
-      header = this.#views[size] = Buffer.from(buffer as ArrayBuffer, byteOffset, size);
-    this.#sum = plus(this.#sum, crc32(header));
-    return readHeader(0, header);
+    let found = this.#views[size];
+    if (found?.header.buffer !== buffer || found.header.byteOffset !== byteOffset)
+      found = this.#views[size] = {
+        header: Buffer.from(buffer as ArrayBuffer, byteOffset, size),
+        view: new DataView(buffer, byteOffset, size),
+      };
+    this.#sum = plus(this.#sum, crc32(found.header));
+    return readHeader(0, found.header, found.view);
   }
 }

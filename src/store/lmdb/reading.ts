@@ -1,9 +1,8 @@
 /** Reading a store's tables and checking them against their checksums. */
-import { crc32 } from 'node:zlib';
 import type { Transaction } from 'lmdb';
 import { StoreError } from '../contract.ts';
 import type { Record } from '../mvcc/record.ts';
-import { formatVersion, oldestFormat } from './format.ts';
+import { formatVersion, oldestFormat, valueSum } from './format.ts';
 import type { State } from './format.ts';
 import { corrupt } from './meta-pages.ts';
 import type { Tables } from './tables.ts';
@@ -38,6 +37,6 @@ export function readRecords(
 
 /** Throws StoreError 'corrupt' where `value` is not the record's. */
 export function checkValue(path: string, record: Record, value: Uint8Array | undefined): asserts value is Uint8Array {
-  if (value === undefined || value.length !== record.size || crc32(value) !== record.checksum)
+  if (value === undefined || value.length !== record.size || valueSum(value) !== record.checksum)
     throw corrupt(path, `the value of ${record.key} at revision ${record.modRevision} is not what was written`);
 }

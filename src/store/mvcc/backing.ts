@@ -46,7 +46,7 @@ export interface Recovered {
   compactRevision: number;
   /** Revisions after `seen` up to `revision` may have been shown and lost: who saw them cannot resume. Equal to `revision` after a clean end. */
   seen: number;
-  /** All records, in order of revision. */
-  records: Iterable<Record>;
+  /** All records, in order of revision, in an array that the store may keep. */
+  records: Record[];
   leases: readonly { id: number; ttl: number }[];
 }

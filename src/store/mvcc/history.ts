@@ -12,6 +12,12 @@ export class History {
     this.#records.push(record);
   }
 
+  /** Fills an empty history with those from `revision` on. The array is its own from then on. */
+  load(records: Record[], revision: number): void {
+    this.#records = records;
+    this.drop(revision, records.length);
+  }
+
   /** Takes back the newest. */
   remove(record: Record): void {
     if (this.#records.at(-1) !== record)

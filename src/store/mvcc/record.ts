@@ -16,7 +16,7 @@ export interface Record {
   value: Uint8Array | undefined;
   /** Where a back end keeps it; grows with each record. */
   sequence: number;
-  /** CRC-32 of the value, where a back end needs it. */
+  /** CRC-32 of the value, where a back end needs it; signed, which V8 keeps in the record itself. */
   checksum: number;
 }
 

@@ -32,7 +32,6 @@ import type { Backing, Recovered } from './backing.ts';
 import * as errors from './errors.ts';
 import { History } from './history.ts';
 import { KeyIndex } from './key-index.ts';
-import type { KeyEntry } from './key-index.ts';
 import { LeaseTable } from './leases.ts';
 import type { LeaseEntry } from './leases.ts';
 import { readRange } from './range.ts';
@@ -267,24 +266,16 @@ export class MvccStore implements Store {
     this.#compacted = compactRevision;
     const now = this.#clock.monotonic();
     for (const { id, ttl } of leases) this.#table.add(id, ttl, now);
-    const superseded = new Set<string>();
-    const entries = new Map<string, KeyEntry>();
-    for (const record of records) {
-      const { key, modRevision } = record;
-      const entry = entries.get(key);
-      if (entry) entry.records.push(record);
-      else entries.set(key, { key, records: [record] });
-      this.#bytes += footprint(record);
-      if (modRevision >= compactRevision) this.#history.append(record);
-      if (modRevision <= compactRevision && (entry || record.version === 0)) superseded.add(key);
-    }
-    this.#index.load(entries);
-    for (const { key, records: all } of entries.values()) {
-      const { lease, version } = all.at(-1)!;
+    for (const record of records) this.#bytes += footprint(record);
+    this.#history.load(records, compactRevision);
+    this.#index.load(records);
+    const superseded: string[] = [];
+    this.#index.newest(({ key, lease, version }, older) => {
       if (version > 0) this.#table.attach(lease, key);
-    }
+      if (older || version === 0) superseded.push(key);
+    });
     // A compaction that was cut short by the end of the process is finished here.
-    this.#garbage = [...superseded].flatMap((key) => this.#prune(key, compactRevision));
+    this.#garbage = superseded.flatMap((key) => this.#prune(key, compactRevision));
     if (this.#garbage.length > 0) this.#reclaimSoon();
     this.#armLeases();
   }
