@@ -5,6 +5,7 @@ import { CompressionError, HeaderDecoder } from './header-decoder.ts';
 import { encodeHeaders, encodeTrailers } from './header-encoder.ts';
 import type { Fields } from './header-encoder.ts';
 import { Input } from './input.ts';
+import { KnownHeads } from './known-heads.ts';
 import { Output } from './output.ts';
 import { ConnectionError, code, defaultFrameSize, defaultWindow, flag, frame, maxWindow, setting } from './protocol.ts';
 import { RequestHead } from './request-head.ts';
@@ -12,8 +13,11 @@ import { Stream } from './stream.ts';
 
 export interface ConnectionOptions {
   clock: Clock;
-  /** Resolves when nothing more is done for the request, whether its stream still is there or not. Never rejects. */
-  onRequest(stream: Stream): Promise<void>;
+  /**
+   * Resolves when nothing more is done for the request, whether its stream still is there or not. Never rejects. Where it answers
+   * nothing, the request is done with when its stream is over.
+   */
+  onRequest(stream: Stream): Promise<void> | undefined;
   onClose?(reason: string): void;
   /** Requests at once. Those that the other side gave up count until `onRequest` is done with them. Default 250. */
   maxStreams?: number;
@@ -21,6 +25,8 @@ export interface ConnectionOptions {
   maxHeaderBytes?: number;
   /** Bytes of a body that may come before they are taken. Default 256 KiB. upstream: apiserver/pkg/server/secure_serving.go resourceBody99Percentile. */
   streamWindow?: number;
+  /** Requests with the same fields may have one `head`, for those who do not change it. Default: each has its own. */
+  sharedHeads?: boolean;
 }
 
 const maxFrame = 256 * 1024;
@@ -40,6 +46,7 @@ export class Connection {
   readonly #maxStreams: number;
   readonly #maxHeaderBytes: number;
   readonly #decoder = new HeaderDecoder();
+  readonly #known: KnownHeads | undefined;
   readonly #input: Input;
   readonly #output: Output;
   readonly #streams = new Map<number, Stream>();
@@ -68,6 +75,7 @@ export class Connection {
     this.#maxStreams = options.maxStreams ?? 250;
     this.#maxHeaderBytes = options.maxHeaderBytes ?? 1 << 20;
     this.streamWindow = options.streamWindow ?? 256 * 1024;
+    if (options.sharedHeads) this.#known = new KnownHeads();
     this.#input = new Input(maxFrame, (type, flags, id, payload) => this.#frame(type, flags, id, payload));
     this.#output = new Output(socket, () => this.#pump());
     this.#receiveSize = Math.min(this.streamWindow * this.#maxStreams, maxWindow);
@@ -124,6 +132,25 @@ export class Connection {
     }
   }
 
+  sendBlock(id: number, block: Uint8Array): void {
+    this.#sendBlock(id, block, 0);
+  }
+
+  /** Sends a DATA frame now where nothing is in its way. False: it has to wait its turn. */
+  sendNow(stream: Stream, parts: readonly Uint8Array[], size: number): boolean {
+    if (this.#closed || size > this.#peerFrame || size > stream.sendWindow || size > this.#sendWindow) return false;
+    if (stream.queue.length > 0 || this.#output.backlog >= highWater) return false;
+    this.#sendWindow -= size;
+    stream.sendWindow -= size;
+    this.#output.joined(stream.id, parts, size);
+    return true;
+  }
+
+  sendTrailers(stream: Stream, block: Uint8Array): void {
+    this.#sendBlock(stream.id, block, flag.endStream);
+    this.sentAll(stream);
+  }
+
   /** Something was written, or the end is known. */
   sendQueued(stream: Stream): void {
     if (stream.queue.length === 0 || stream.sendWindow > 0) this.#ready.add(stream);
@@ -156,6 +183,7 @@ export class Connection {
     if (!this.#streams.delete(stream.id)) return;
     this.#ready.delete(stream);
     stream.over(complete);
+    if (stream.counted) this.#finished();
     if (this.#streams.size > 0) return;
     this.#idleSince = this.#options.clock.monotonic();
     this.#endWhenDone();
@@ -188,7 +216,7 @@ export class Connection {
       const allowed = Math.min(size, this.#sendWindow);
       if (allowed <= 0) return false;
       const whole = next.at + allowed === next.bytes.length;
-      const last = whole && queue.length === 1 && stream.ended && !stream.trailers;
+      const last = whole && !next.more && queue.length === 1 && stream.ended && !stream.trailers;
       this.#output.data(stream.id, next.bytes, next.at, next.at + allowed, last);
       next.at += allowed;
       budget -= allowed;
@@ -196,6 +224,12 @@ export class Connection {
       stream.sendWindow -= allowed;
       stream.backlog -= allowed;
       if (whole) {
+        const more = next.more?.();
+        if (more) {
+          next.bytes = more;
+          next.at = 0;
+          continue;
+        }
         queue.shift();
         next.done?.();
       }
@@ -207,7 +241,7 @@ export class Connection {
     if (queue.length > 0) {
       if (stream.sendWindow > 0) this.#ready.add(stream);
     } else if (stream.ended && !stream.closed) {
-      if (stream.trailers) this.#sendBlock(stream.id, encodeTrailers(stream.trailers), flag.endStream);
+      if (stream.trailers) this.#sendBlock(stream.id, encoded(stream.trailers), flag.endStream);
       else this.#output.data(stream.id, nothing, 0, 0, true);
       this.sentAll(stream);
     }
@@ -325,13 +359,11 @@ export class Connection {
   }
 
   #onBlock(id: number, flags: number, block: Buffer): void {
-    const head = new RequestHead(this.#maxHeaderBytes);
-    this.#decoder.decode(block, (name, value) => head.add(name, value));
+    const head = this.#known?.find(block, this.#decoder.changes) ?? this.#read(block);
     const known = this.#streams.get(id);
     if (known) return this.#onTrailers(known, flags);
     if (id <= this.#lastId) throw new ConnectionError(code.streamClosed, 'HEADERS of a closed stream');
     this.#lastId = id;
-    head.finish();
     if (this.#leaving) return this.sendReset(id, code.refusedStream);
     if (this.#streams.size >= this.#maxStreams) return this.sendReset(id, code.refusedStream);
     if (head.malformed !== undefined && !head.tooLarge) return this.sendReset(id, code.protocolError);
@@ -351,15 +383,31 @@ export class Connection {
     this.#unstarted.push(stream);
   }
 
+  /** A whole block as a request's fields; they do no harm where it is trailers. */
+  #read(block: Buffer): RequestHead {
+    const { changes } = this.#decoder;
+    const head = new RequestHead(this.#maxHeaderBytes);
+    this.#decoder.decode(block, (name, value) => head.add(name, value));
+    head.finish();
+    if (this.#known && changes === this.#decoder.changes && head.malformed === undefined && !head.tooLarge)
+      this.#known.keep(block, changes, head);
+    return head;
+  }
+
   #start(stream: Stream): void {
     this.#running++;
-    void this.#options.onRequest(stream).then(() => {
-      this.#running--;
-      while (this.#unstarted.length > 0 && this.#running < this.#maxStreams) {
-        const next = this.#unstarted.shift()!;
-        if (!next.closed) this.#start(next);
-      }
-    });
+    const done = this.#options.onRequest(stream);
+    if (done) void done.then(() => this.#finished());
+    else if (stream.closed) this.#finished();
+    else stream.counted = true;
+  }
+
+  #finished(): void {
+    this.#running--;
+    while (this.#unstarted.length > 0 && this.#running < this.#maxStreams) {
+      const next = this.#unstarted.shift()!;
+      if (!next.closed) this.#start(next);
+    }
   }
 
   #onTrailers(stream: Stream, flags: number): void {
@@ -466,6 +514,7 @@ export class Connection {
 }
 
 const nothing = Buffer.alloc(0);
+const encoded = (trailers: Fields | Uint8Array): Uint8Array => (trailers instanceof Uint8Array ? trailers : encodeTrailers(trailers));
 
 let dateSecond = 0;
 let dateText = '';

@@ -18,6 +18,8 @@ export class HeaderDecoder {
   #values: string[] = [];
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
+  /** How often the table has changed: until it does again, a block of nothing but numbers of it means the same. */
+  changes = 0;
 
   /** Calls `visit` for every field of a whole header block, in order. Throws CompressionError. */
   decode(block: Buffer, visit: (name: string, value: string) => void): void {
@@ -58,6 +60,7 @@ export class HeaderDecoder {
   }
 
   #add(name: string, value: string): void {
+    this.changes++;
     this.#names.push(name);
     this.#values.push(value);
     this.#size += name.length + value.length + overhead;
@@ -66,6 +69,7 @@ export class HeaderDecoder {
 
   #resize(size: number): void {
     if (size > this.#limit) throw new CompressionError(`a table of ${size}`);
+    this.changes++;
     this.#maxSize = size;
     this.#evict();
   }

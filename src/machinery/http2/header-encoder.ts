@@ -62,6 +62,11 @@ export function encodeHeaders(status: number, headers: Fields, date?: string, le
   return scratch.subarray(0, at);
 }
 
+/** A head that is sent again and again, for `Stream.answer`. */
+export const headBlock = (status: number, headers: Fields): Uint8Array => Uint8Array.from(encodeHeaders(status, headers));
+/** Trailers that are. */
+export const trailersBlock = (trailers: Fields): Uint8Array => Uint8Array.from(encodeTrailers(trailers));
+
 /** Fields behind a body. The bytes are good until the next call. */
 export function encodeTrailers(trailers: Fields): Uint8Array {
   at = 0;

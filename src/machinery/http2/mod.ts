@@ -7,6 +7,7 @@
  */
 export { Connection } from './connection.ts';
 export type { ConnectionOptions } from './connection.ts';
+export { headBlock, trailersBlock } from './header-encoder.ts';
 export { Stream } from './stream.ts';
 export type { BodySink } from './stream.ts';
 export { code as errorCode } from './protocol.ts';

@@ -47,6 +47,12 @@ export class Output {
     this.#bytes(bytes, from, to);
   }
 
+  /** A DATA frame of several parts, `size` bytes in all. */
+  joined(id: number, parts: readonly Uint8Array[], size: number): void {
+    this.#head(size, frame.data, 0, id);
+    for (const part of parts) this.#bytes(part, 0, part.length);
+  }
+
   /** A frame of one or two 32-bit numbers. */
   numbers(type: number, id: number, first: number, second?: number): void {
     this.#head(second === undefined ? 4 : 8, type, 0, id);

@@ -22,6 +22,8 @@ interface Queued {
   /** How much of it was sent. */
   at: number;
   done: (() => void) | undefined;
+  /** What comes after `bytes`, which are not used any more then. */
+  more: (() => Uint8Array | undefined) | undefined;
 }
 
 export class Stream {
@@ -41,11 +43,13 @@ export class Stream {
   /** Bytes that were written and not yet handed to the socket. */
   backlog = 0;
   readonly queue: Queued[] = [];
-  /** Fields after the body; the end is told with them. */
-  trailers: Fields | undefined;
+  /** Fields after the body, or their block; the end is told with them. */
+  trailers: Fields | Uint8Array | undefined;
+  /** From the connection: the request is done with when the stream is over. */
+  counted = false;
   #sink: BodySink | undefined;
   /** What came before anybody wanted it. */
-  #early: Buffer[] = [];
+  #early: Buffer[] | undefined;
   #unread = 0;
   #consumed = 0;
   /** What content-length still promises; -1 where it says nothing. */
@@ -66,8 +70,8 @@ export class Stream {
   receive(sink: BodySink): void {
     this.#sink = sink;
     const early = this.#early;
-    this.#early = [];
-    for (const chunk of early) sink.data(chunk);
+    this.#early = undefined;
+    if (early) for (const chunk of early) sink.data(chunk);
     if (this.remoteEnded) sink.end();
   }
 
@@ -94,7 +98,7 @@ export class Stream {
   received(chunk: Buffer): void {
     this.#unread += chunk.length;
     if (this.#sink) this.#sink.data(chunk);
-    else this.#early.push(chunk);
+    else (this.#early ??= []).push(chunk);
   }
 
   receivedEnd(): void {
@@ -119,7 +123,7 @@ export class Stream {
       return;
     }
     this.backlog += bytes.length;
-    this.queue.push({ bytes, at: 0, done });
+    this.queue.push({ bytes, at: 0, done, more: undefined });
     this.connection.sendQueued(this);
   }
 
@@ -129,14 +133,43 @@ export class Stream {
     this.ended = true;
     if (bytes && bytes.length > 0) {
       this.backlog += bytes.length;
-      this.queue.push({ bytes, at: 0, done: undefined });
+      this.queue.push({ bytes, at: 0, done: undefined, more: undefined });
     }
     this.connection.sendQueued(this);
   }
 
-  /** Ends the answer with fields behind its body. */
-  endWith(trailers: Fields): void {
+  /** Sends the block of a head that `headBlock` made. */
+  respondWith(head: Uint8Array): void {
+    if (!this.closed) this.connection.sendBlock(this.id, head);
+  }
+
+  /** Writes `size` bytes that are made as they are sent: each part is asked for when the one before was handed to the socket. */
+  writeAll(size: number, next: () => Uint8Array | undefined): void {
+    const bytes = this.closed || this.ended ? undefined : next();
+    if (!bytes) return;
+    this.backlog += size;
+    this.queue.push({ bytes, at: 0, done: undefined, more: next });
+    this.connection.sendQueued(this);
+  }
+
+  /**
+   * Writes the parts of a short message, in one frame if it fits. All are taken when this returns: for what is made in a buffer that is
+   * used again.
+   */
+  writeParts(parts: readonly Uint8Array[]): void {
+    let size = 0;
+    for (const part of parts) size += part.length;
+    if (this.closed || this.ended || this.connection.sendNow(this, parts, size)) return;
+    this.write(Buffer.concat(parts, size));
+  }
+
+  /** Ends the answer with fields behind its body, or with the block that `trailersBlock` made of them. */
+  endWith(trailers: Fields | Uint8Array): void {
     if (this.closed || this.ended) return;
+    if (this.queue.length === 0 && trailers instanceof Uint8Array) {
+      this.ended = true;
+      return this.connection.sendTrailers(this, trailers);
+    }
     this.trailers = trailers;
     this.end();
   }
@@ -153,9 +186,9 @@ export class Stream {
     // What nobody will read any more makes room for other streams.
     this.connection.consumed(this.#unread);
     this.#unread = 0;
-    this.#early = [];
+    this.#early = undefined;
     this.backlog = 0;
-    for (const { done } of this.queue.splice(0)) done?.();
+    if (this.queue.length > 0) for (const { done } of this.queue.splice(0)) done?.();
     this.onClose?.(complete);
   }
 }

@@ -29,14 +29,13 @@ export class Alarms {
   }
 
   /** Runs what may need space: refused while the alarm is on, which it is once there is none. */
-  async watched<T>(puts: boolean, run: () => Promise<T>): Promise<T> {
-    if (puts && this.#active.has('NOSPACE')) throw noSpace();
-    try {
-      return await run();
-    } catch (error) {
-      if (puts && error instanceof StoreError && error.code === 'no-space') this.raise('NOSPACE');
+  watched<T>(puts: boolean, run: () => Promise<T>): Promise<T> {
+    if (!puts) return run();
+    if (this.#active.has('NOSPACE')) return Promise.reject(noSpace());
+    return run().catch((error: unknown) => {
+      if (error instanceof StoreError && error.code === 'no-space') this.raise('NOSPACE');
       throw error;
-    }
+    });
   }
 }
 

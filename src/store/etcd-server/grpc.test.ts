@@ -30,11 +30,17 @@ function ask(session: ClientHttp2Session, path: string, message: Buffer): Promis
   });
 }
 
+const encode = (message: Buffer): Buffer => message;
 const services = new Map<string, Service>([
-  ['/echo', { answer: (message) => Promise.resolve(Buffer.from(message)), failure: () => ({ code: 2, details: '' }) }],
+  ['/echo', { answer: (message) => Promise.resolve(Buffer.from(message)), encode, failure: () => ({ code: 2, details: '' }) }],
+  ['/echo-at-once', { answer: (message) => Buffer.from(message), encode, failure: () => ({ code: 2, details: '' }) }],
   [
     '/fail',
-    { answer: () => Promise.reject(new Error('no')), failure: (error) => ({ code: 9, details: `100 % ${(error as Error).message}` }) },
+    {
+      answer: () => Promise.reject(new Error('no')),
+      encode,
+      failure: (error) => ({ code: 9, details: `100 % ${(error as Error).message}` }),
+    },
   ],
 ]);
 
@@ -45,7 +51,7 @@ test('many calls at once over small windows: every answer is whole', async () =>
     await Promise.all(
       Array.from({ length: 30 }, async (_, index) => {
         const message = Buffer.alloc(index * 12_345, index);
-        const { body, status } = await ask(session, '/echo', message);
+        const { body, status } = await ask(session, index % 2 ? '/echo' : '/echo-at-once', message);
         assert.equal(status, '0');
         assert(body.equals(message), `answer ${index}`);
       }),

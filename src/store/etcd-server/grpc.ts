@@ -8,8 +8,8 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Clock } from '#machinery/clock';
-import { Connection } from '#machinery/http2';
-import type { Stream } from '#machinery/http2';
+import { Connection, headBlock, trailersBlock } from '#machinery/http2';
+import type { BodySink, Stream } from '#machinery/http2';
 import { grpcCode } from '../etcd/failures.ts';
 
 /** PEM files. */
@@ -38,13 +38,27 @@ export interface StreamCall {
   onClose: () => void;
   /** `done` is called when it has left, or will not. */
   send(message: Uint8Array, done?: () => void): void;
-  end(): void;
+  /** Sends a message of which only the head is made for it: that is taken when this returns, the other parts never change. */
+  sendParts(head: Uint8Array, parts: readonly Uint8Array[]): void;
+  /** All is answered. */
+  finish(): void;
   fail(failure: Failure): void;
 }
 
+/** A long message that is made as it is sent. */
+export interface MessageParts {
+  /** Bytes in all. */
+  size: number;
+  /** The next part, never empty, good until the next call; undefined after the last. */
+  next(): Uint8Array | undefined;
+}
+
 /** One message, one answer. */
-export interface UnaryService {
-  answer(message: Buffer): Promise<Uint8Array>;
+export interface UnaryService<Answer> {
+  /** May throw as well as reject. */
+  answer(message: Buffer): Promise<Answer> | Answer;
+  /** The answer's bytes, which are taken before the next is asked for. */
+  encode(answer: Answer): Uint8Array | MessageParts;
   /** What a client is told of a failed answer. */
   failure(error: unknown): Failure;
 }
@@ -53,7 +67,7 @@ export interface StreamService {
   serve(call: StreamCall): void;
 }
 
-export type Service = UnaryService | StreamService;
+export type Service = UnaryService<any> | StreamService;
 
 export interface GrpcServerOptions {
   /** "127.0.0.1:2379"; "unix:///path". */
@@ -87,15 +101,14 @@ export async function grpcServer({ address, tls, services, maxMessage, clock }: 
       streamWindow,
       maxHeaderBytes: 64 * 1024,
       onRequest(stream) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        const call = new Call(stream, maxMessage, resolve);
         const service = services.get(stream.head.path);
+        const call = new Call(stream, maxMessage, service);
         if (!service) call.fail({ code: grpcCode.unimplemented, details: `unknown method ${stream.head.path}` });
         else if ('serve' in service) service.serve(call);
-        else call.answer(service);
-        stream.receive({ data: (chunk) => call.data(chunk), end: () => call.onEnd() });
-        return promise;
+        stream.receive(call);
+        return undefined;
       },
+      sharedHeads: true,
       onClose: () => void connections.delete(connection),
     });
     connections.add(connection);
@@ -139,60 +152,86 @@ function listenerOf(tls: ServerTls | 'insecure', accept: (socket: Socket) => voi
 
 /** As etcd answers: without a date. */
 const begin = { 'content-type': 'application/grpc', date: undefined };
-const succeeded = { 'grpc-status': '0' };
+const begun = headBlock(200, begin);
+const succeeded = trailersBlock({ 'grpc-status': '0' });
 const prefix = 5;
-/** Shorter messages are copied behind their prefix, longer ones follow it. */
-const copied = 16 * 1024;
+/** That of the message that is sent now. */
+const prefixBytes = Buffer.alloc(prefix);
+/** Shorter messages leave in one frame with their prefix, longer ones follow it. */
+const whole = 16 * 1024 - prefix;
 const nothing = (): void => undefined;
 
-class Call implements StreamCall {
+class Call implements StreamCall, BodySink {
   onMessage: (message: Buffer) => void = nothing;
   onEnd = nothing;
   onClose = nothing;
   readonly #stream: Stream;
   readonly #maxMessage: number;
-  #received: Buffer[] = [];
+  readonly #service: Service | undefined;
+  #received: Buffer[] | undefined;
   #size = 0;
   #wanted = prefix;
   #begun = false;
 
-  constructor(stream: Stream, maxMessage: number, over: () => void) {
+  constructor(stream: Stream, maxMessage: number, service: Service | undefined) {
     this.#stream = stream;
     this.#maxMessage = maxMessage;
-    stream.onClose = () => {
-      over();
-      this.onClose();
-    };
+    this.#service = service;
+    if (service && 'serve' in service) stream.onClose = () => this.onClose();
   }
 
   get waiting(): number {
     return this.#stream.backlog;
   }
 
-  answer({ answer, failure }: UnaryService): void {
-    this.onMessage = (message) => {
-      answer(message).then(
-        (bytes) => {
-          this.send(bytes);
-          this.end();
-        },
-        (error: unknown) => this.fail(failure(error)),
+  #message(service: Service | undefined, message: Buffer): void {
+    if (!service || 'serve' in service) return this.onMessage(message);
+    try {
+      const answer: unknown = service.answer(message);
+      if (!(answer instanceof Promise)) return this.#answer(service, answer);
+      answer.then(
+        (made) => this.#answer(service, made),
+        (error: unknown) => this.fail(service.failure(error)),
       );
-    };
+    } catch (error) {
+      this.fail(service.failure(error));
+    }
+  }
+
+  #answer(service: UnaryService<unknown>, answer: unknown): void {
+    const message = service.encode(answer);
+    if (message instanceof Uint8Array) this.send(message);
+    else this.#sendLong(message);
+    this.finish();
   }
 
   send(message: Uint8Array, done?: () => void): void {
     this.#begin();
-    const whole = message.length < copied;
-    const framed = Buffer.allocUnsafe(prefix + (whole ? message.length : 0));
-    framed[0] = 0;
-    framed.writeUInt32BE(message.length, 1);
-    if (whole) framed.set(message, prefix);
-    this.#stream.write(framed, whole ? done : undefined);
-    if (!whole) this.#stream.write(message, done);
+    prefixBytes.writeUInt32BE(message.length, 1);
+    if (message.length <= whole && !done) return this.#stream.writeParts([prefixBytes, message]);
+    this.#stream.write(Buffer.from(prefixBytes));
+    this.#stream.write(message, done);
   }
 
-  end(): void {
+  #sendLong({ size, next }: MessageParts): void {
+    this.#begin();
+    const first = Buffer.alloc(prefix);
+    first.writeUInt32BE(size, 1);
+    this.#stream.write(first);
+    this.#stream.writeAll(size, next);
+  }
+
+  sendParts(head: Uint8Array, parts: readonly Uint8Array[]): void {
+    this.#begin();
+    let size = head.length;
+    for (const part of parts) size += part.length;
+    prefixBytes.writeUInt32BE(size, 1);
+    if (size <= whole) return this.#stream.writeParts([prefixBytes, head, ...parts]);
+    this.#stream.write(Buffer.concat([prefixBytes, head]));
+    for (const part of parts) this.#stream.write(part);
+  }
+
+  finish(): void {
     this.#begin();
     this.#stream.endWith(succeeded);
   }
@@ -203,13 +242,21 @@ class Call implements StreamCall {
     else this.#stream.respond(200, { ...begin, ...outcome }, true);
   }
 
-  /** A part of what the client sends. */
+  // ---- what the client sends ----
+
+  end(): void {
+    this.onEnd();
+  }
+
   data(chunk: Buffer): void {
     this.#stream.consumed(chunk.length);
-    this.#received.push(chunk);
     this.#size += chunk.length;
-    if (this.#size < this.#wanted) return;
-    let bytes = this.#received.length === 1 ? chunk : Buffer.concat(this.#received);
+    let bytes = chunk;
+    if (this.#received) {
+      this.#received.push(chunk);
+      if (this.#size < this.#wanted) return;
+      bytes = Buffer.concat(this.#received);
+    }
     this.#wanted = prefix;
     while (bytes.length >= prefix) {
       const length = bytes.readUInt32BE(1);
@@ -223,16 +270,16 @@ class Call implements StreamCall {
         this.#wanted = prefix + length;
         break;
       }
-      this.onMessage(bytes.subarray(prefix, prefix + length));
+      this.#message(this.#service, bytes.subarray(prefix, prefix + length));
       bytes = bytes.subarray(prefix + length);
     }
-    this.#received = bytes.length > 0 ? [bytes] : [];
+    this.#received = bytes.length > 0 ? [bytes] : undefined;
     this.#size = bytes.length;
   }
 
   #begin(): void {
     if (this.#begun) return;
     this.#begun = true;
-    this.#stream.respond(200, begin);
+    this.#stream.respondWith(begun);
   }
 }

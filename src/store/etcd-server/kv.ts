@@ -1,19 +1,18 @@
 /** upstream: etcd server/etcdserver/api/v3rpc/key.go. */
-import type { Operation, TxnRequest } from '../contract.ts';
+import type { Operation, RangeResult, TxnRequest, TxnResult } from '../contract.ts';
 import { deleteFromWire, putFromWire, rangeFromWire, resultToWire, txnFromWire, txnResultToWire } from '../etcd/protocol.ts';
 import { emptyKey, tooManyOperations } from '../mvcc/errors.ts';
 import { hasPuts } from './alarms.ts';
-import { RangeAnswer } from './encoding.ts';
+import { HeaderAnswer, RangeAnswer } from './encoding.ts';
 import type { Facade, Handler } from './server.ts';
 
 /** Of one list of a transaction. Ours may take more, etcd's clients know this limit. */
 const maxOperations = 128;
 
-async function single(facade: Facade, operation: Operation & { key: string }) {
+function single(facade: Facade, operation: Operation & { key: string }): Promise<TxnResult> {
   if (operation.key === '') throw emptyKey();
   const run = () => facade.store.txn({ compare: [], success: [operation], failure: [] });
-  const { revision, results } = await facade.alarms.watched(operation.type === 'put', run);
-  return resultToWire(results[0]!, facade.header(revision));
+  return operation.type === 'put' ? facade.alarms.watched(true, run) : run();
 }
 
 function check({ compare, success, failure }: TxnRequest): void {
@@ -22,13 +21,21 @@ function check({ compare, success, failure }: TxnRequest): void {
 }
 
 export const keyValueMethods: Record<string, Handler> = {
-  async Range(facade, request) {
-    const result = await facade.store.range(rangeFromWire(request));
-    return new RangeAnswer(result, facade.header(result.revision));
+  Range(facade, wire) {
+    const { store } = facade;
+    const request = rangeFromWire(wire);
+    const answer = (result: RangeResult): RangeAnswer => new RangeAnswer(result, facade.header(result.revision));
+    return store.read ? answer(store.read(request)) : store.range(request).then(answer);
   },
-  Put: async (facade, request) => (await single(facade, putFromWire(request) as Operation & { key: string }))['responsePut'],
-  DeleteRange: async (facade, request) =>
-    (await single(facade, deleteFromWire(request) as Operation & { key: string }))['responseDeleteRange'],
+  Put: (facade, wire) =>
+    single(facade, putFromWire(wire) as Operation & { key: string }).then(({ revision, results: [result] }) => {
+      const header = facade.header(revision);
+      return result?.type === 'put' && !result.previous ? new HeaderAnswer(header) : resultToWire(result!, header)['responsePut'];
+    }),
+  DeleteRange: (facade, wire) =>
+    single(facade, deleteFromWire(wire) as Operation & { key: string }).then(
+      ({ revision, results: [result] }) => resultToWire(result!, facade.header(revision))['responseDeleteRange'],
+    ),
   async Txn(facade, wire) {
     const request = txnFromWire(wire);
     check(request);

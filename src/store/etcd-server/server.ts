@@ -6,7 +6,8 @@ import { tooLarge } from '../mvcc/errors.ts';
 import { toGrpc } from '../etcd/failures.ts';
 import { alarmsOf } from './alarms.ts';
 import type { Alarms } from './alarms.ts';
-import { encodeAnswer, RangeAnswer } from './encoding.ts';
+import { encodeAnswer } from './encoding.ts';
+import type { Answer } from './encoding.ts';
 import { grpcServer } from './grpc.ts';
 import type { Failure, GrpcServer, ServerTls, Service, StreamCall } from './grpc.ts';
 import { keyValueMethods } from './kv.ts';
@@ -46,7 +47,7 @@ export interface Facade {
 }
 
 /** Answers one call. Rejects with StoreError, or with gRPC's code and details. */
-export type Handler = (facade: Facade, request: Wire) => Promise<Wire | RangeAnswer>;
+export type Handler = (facade: Facade, request: Wire) => Promise<Answer> | Answer;
 
 export async function etcdServer({
   store,
@@ -81,10 +82,11 @@ export async function etcdServer({
       const stream = streams[name];
       if (handler)
         paths.set(method.path, {
-          async answer(message) {
+          answer(message) {
             if (message.length > maxRequestBytes) throw tooLarge();
-            return encodeAnswer(method.response, await handler(facade, codec.decode(method.request, message)));
+            return handler(facade, codec.decode(method.request, message));
           },
+          encode: (answer: Answer) => encodeAnswer(method.response, answer),
           failure: failureOf,
         });
       else if (stream) paths.set(method.path, { serve: (call) => stream(facade, messagesOf(method, call)) });
@@ -104,8 +106,8 @@ export interface MessageCall {
   onClose(run: () => void): void;
   /** `done` is called when it has left, or will not. */
   send(message: Wire, done?: () => void): void;
-  /** A message that is encoded already. */
-  sendBytes(message: Uint8Array): void;
+  /** A message that is encoded already; `head` is taken when this returns, `parts` never change. */
+  sendParts(head: Uint8Array, parts: readonly Uint8Array[]): void;
   end(): void;
   fail(failure: Failure): void;
 }
@@ -125,8 +127,8 @@ function messagesOf(method: Method, call: StreamCall): MessageCall {
       call.onClose = run;
     },
     send: (message, done) => call.send(codec.encode(method.response, message), done),
-    sendBytes: (message) => call.send(message),
-    end: () => call.end(),
+    sendParts: (head, parts) => call.sendParts(head, parts),
+    end: () => call.finish(),
     fail: (failure) => call.fail(failure),
   };
 }

@@ -8,7 +8,7 @@ import type { StoreEvent, Watch, WatchBatch, WatchRequest } from '../contract.ts
 import { toKey } from '../etcd/protocol.ts';
 import type { Wire } from '../etcd/protocol.ts';
 import { grpcCode } from '../etcd/failures.ts';
-import { encodeEvents } from './encoding.ts';
+import { encodedEvent, encodeEventsHead } from './encoding.ts';
 import { failureOf } from './server.ts';
 import type { Facade, MessageCall } from './server.ts';
 
@@ -129,7 +129,7 @@ class WatchStream {
       return;
     }
     const message = (part: readonly StoreEvent[], more: boolean): void => {
-      this.#call.sendBytes(encodeEvents(this.#facade.header(revision), id, part, more));
+      this.#call.sendParts(encodeEventsHead(this.#facade.header(revision), id, more), part.map(encodedEvent));
       this.#cutSlow();
     };
     if (!entry.fragment) return message(events, false);
