@@ -1,6 +1,6 @@
 /** Those who are compared, started for a measurement and gone after it: our control plane, upstream's. And the load that both get. */
-import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,8 +9,8 @@ import { startControlPlane } from '../conformance/upstream/control-plane.ts';
 import type { ControlPlanePart, UpstreamControlPlaneOptions } from '../conformance/upstream/control-plane.ts';
 import { directoryOf, removeUpstreamCluster, startUpstreamCluster } from '../conformance/upstream/cluster.ts';
 import { inNamespace, nodeNamespace } from '../conformance/upstream/network.ts';
-import { tools } from '../conformance/upstream/programs.ts';
 import { root } from './frame.ts';
+import { goProgram } from './go-program.ts';
 
 const run = promisify(execFile);
 
@@ -179,18 +179,7 @@ export async function drive<T>(enter: string[], script: string, parameters: stri
   return JSON.parse(stdout) as T;
 }
 
-/** Path of the load generator, built from bench/loadgen when that is newer. */
-export function loadgen(): string {
-  const program = join(tools, 'bin', 'loadgen');
-  const source = join(import.meta.dirname, 'loadgen');
-  if (!existsSync(program) || statSync(program).mtimeMs < statSync(join(source, 'main.go')).mtimeMs)
-    execFileSync('go', ['build', '-o', program, '.'], {
-      cwd: source,
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, CGO_ENABLED: '0' },
-    });
-  return program;
-}
+export const loadgen = (): string => goProgram('loadgen', join(import.meta.dirname, 'loadgen'));
 
 export interface Load {
   /** Per second: requests, or deliveries of the watch scenario. */

@@ -1,11 +1,13 @@
-/** The servers that bench/store.ts compares, each in a process of its own. */
-import { spawn } from 'node:child_process';
+/** The servers that bench/store.ts compares, each in a process of its own, and the load on them. */
+import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { goProgram } from '../go-program.ts';
 import { grpcClient } from './grpc-client.ts';
 import type { StoreClient } from './grpc-client.ts';
 
@@ -21,6 +23,7 @@ const freePort = (): Promise<number> =>
 
 export interface Served extends AsyncDisposable {
   child: ChildProcess;
+  port: number;
   client: StoreClient;
 }
 
@@ -33,6 +36,7 @@ async function serve(command: string, parameters: string[], port: number): Promi
       await client.get('/ready');
       return {
         child,
+        port,
         client,
         async [Symbol.asyncDispose]() {
           client.close();
@@ -44,6 +48,14 @@ async function serve(command: string, parameters: string[], port: number): Promi
       if (tries > 12_000 || child.exitCode !== null) throw error;
       await wait(10);
     }
+}
+
+/** The figures of a round of store/load, by the keys of bench/store.ts. */
+export async function load({ child, port }: Served, objects: number): Promise<Record<string, number>> {
+  const program = goProgram('storeload', join(import.meta.dirname, 'load'));
+  const parameters = ['-endpoint', `127.0.0.1:${port}`, '-pid', String(child.pid), '-objects', String(objects)];
+  const { stdout } = await promisify(execFile)(program, parameters);
+  return JSON.parse(stdout) as Record<string, number>;
 }
 
 /** Memory of its own. Pages of files that are mapped, the store's above all, are the kernel's to take back. */
