@@ -6,7 +6,6 @@ import { test } from 'node:test';
 import { parse as parseYaml, parseDocument, stringify } from 'yaml';
 import { resources } from '#api/facts';
 import { compare, fieldSetOf, mergeApplied } from '#machinery/apply';
-import type { Fields } from '#machinery/apply';
 import { decodeProtobuf, encodeProtobuf } from '#machinery/codec';
 import { strategicMerge, untyped } from '#machinery/patch';
 import type { PatchSchema } from '#machinery/patch';
@@ -14,6 +13,8 @@ import { removeFields, withoutEmptied } from '../src/machinery/apply/remove.ts';
 import { validateApplied } from '../src/machinery/apply/validate.ts';
 import { inputFormat } from '../src/apiserver/handlers/media-types.ts';
 import { applySchemaOf } from './upstream/apply-schema.ts';
+import { check, unless } from './upstream/check.ts';
+import { fieldsFrom, pathsIn, pathsOfSet, textOf } from './upstream/field-paths.ts';
 import { fieldOf, goVariable, itemsOf } from './upstream/go-literal.ts';
 import type { Go } from './upstream/go-literal.ts';
 import { moduleDirectory } from './upstream/modules.ts';
@@ -21,26 +22,6 @@ import { moduleDirectory } from './upstream/modules.ts';
 const api = moduleDirectory('k8s.io/api@v0.35.4');
 const machinery = moduleDirectory('k8s.io/apimachinery@v0.35.4');
 const mergeDiff = moduleDirectory('sigs.k8s.io/structured-merge-diff/v6@v6.3.0');
-const unless = (directory: string | undefined, name: string): { skip: string | false } => ({
-  skip: directory ? false : `the Go module ${name} is not on this machine`,
-});
-
-/** Runs every case and tells all that are wrong. */
-function check(cases: Iterable<[name: string, run: () => void]>, atLeast: number): void {
-  const wrong: string[] = [];
-  let seen = 0;
-  for (const [name, run] of cases) {
-    seen++;
-    try {
-      run();
-    } catch (error) {
-      wrong.push(`${name}: ${(error as Error).message.slice(0, 600)}`);
-    }
-  }
-  assert.deepEqual(wrong, [], `${wrong.length} of ${seen} cases`);
-  assert.ok(seen >= atLeast, `only ${seen} cases were found`);
-}
-
 // ---- JSON, YAML, protobuf ----
 
 /** Without the nulls that Go writes and that mean nothing. */
@@ -179,55 +160,6 @@ test('strategic merge patches: upstream tables', unless(machinery, 'k8s.io/apima
 
 // ---- apply ----
 
-/** A text as it stands, by the name of a variable, or converted from either. */
-function textOf(source: string, value: Go | undefined): string {
-  if (typeof value === 'string') return value;
-  if (typeof value === 'object' && value !== null && 'call' in value) return textOf(source, value.parameters[0]);
-  return textOf(source, goVariable(source, (value as { name: string }).name));
-}
-
-/** A path's step as managed fields write it. upstream: structured-merge-diff/fieldpath/serialize-pe.go. */
-function stepOf(part: Go): string {
-  if (typeof part === 'string') return `f:${part}`;
-  if (typeof part === 'number') return `i:${part}`;
-  const { call, parameters } = part as { call: string; parameters: Go[] };
-  if (call === '_V' || call.endsWith('NewValueInterface')) return `v:${JSON.stringify(parameters[0])}`;
-  const keys: [string, Go][] = [];
-  for (let index = 0; index < parameters.length; index += 2) keys.push([parameters[index] as string, parameters[index + 1]!]);
-  return `k:${JSON.stringify(Object.fromEntries(keys.toSorted(([a], [b]) => (a < b ? -1 : 1))))}`;
-}
-
-/** What _NS(_P(…), …) names, a line a path. */
-const pathsOfSet = (set: Go | undefined): string[] =>
-  (set as { parameters: Go[] } | null | undefined)?.parameters
-    .map((path) => JSON.stringify((path as { parameters: Go[] }).parameters.map(stepOf)))
-    .toSorted() ?? [];
-
-function pathsIn(fields: Fields | undefined, at: readonly string[] = []): string[] {
-  if (!fields) return [];
-  const found: string[] = [];
-  const entries = Object.entries(fields as Record<string, Fields>);
-  if (at.length > 0 && (entries.length === 0 || Object.hasOwn(fields as object, '.'))) found.push(JSON.stringify(at));
-  for (const [step, below] of entries) if (step !== '.') found.push(...pathsIn(below, [...at, step]));
-  return found.toSorted();
-}
-
-/** A set of paths as managed fields have it. */
-function fieldsFrom(set: Go | undefined): Fields {
-  const root: Record<string, unknown> = {};
-  const paths = pathsOfSet(set).map((path) => JSON.parse(path) as string[]);
-  for (const path of paths) {
-    let at = root;
-    for (const step of path) at = (at[step] ??= {}) as Record<string, unknown>;
-  }
-  for (const path of paths) {
-    let at = root;
-    for (const step of path) at = at[step] as Record<string, unknown>;
-    if (Object.keys(at).some((key) => key !== '.')) at['.'] = {};
-  }
-  return root as Fields;
-}
-
 interface Table {
   name: string;
   schema: ReturnType<typeof applySchemaOf>;
@@ -278,24 +210,13 @@ test('apply: upstream tables of the fields that an object names', unless(mergeDi
   check(each(tables('toset_test.go', 'fieldsetCases', 'pairs', 3), run), 25);
 });
 
-/** What nothing is left of is null in upstream's tables, and absent here: an apply drops both. */
-function bare(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(bare);
-  if (typeof value !== 'object' || value === null) return value ?? undefined;
-  const kept = Object.entries(value).flatMap(([key, item]) => {
-    const left = bare(item);
-    return left === undefined ? [] : [[key, left] as const];
-  });
-  return kept.length > 0 ? Object.fromEntries(kept) : undefined;
-}
-
 test('apply: upstream tables of what is left without some fields', unless(mergeDiff, 'sigs.k8s.io/structured-merge-diff'), () => {
   const run = (item: Go, schema: Table['schema']): void => {
     const wanted = object(item, 'removeOutput', 2);
     if (wanted === 'unparseable') return;
     assert.deepEqual(
-      bare(withoutEmptied(removeFields(object(item, 'object', 0), fieldsFrom(fieldOf(item, 'set', 1)), schema))),
-      bare(wanted),
+      withoutEmptied(removeFields(object(item, 'object', 0), fieldsFrom(fieldOf(item, 'set', 1)), schema), schema) ?? null,
+      wanted,
     );
   };
   check(each(tables('remove_test.go', 'removeCases', 'quadruplets', 3), run), 50);

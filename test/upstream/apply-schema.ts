@@ -16,7 +16,7 @@ export function applySchemaOf(text: string, root: string): TypeSchema {
 
   const typeOf = (reference: Reference): TypeSchema => {
     const { namedType, elementRelationship } = reference;
-    if (namedType === undefined) return schemaOf(reference, undefined);
+    if (namedType === undefined) return schemaOf(reference, elementRelationship);
     const key = `${namedType} ${elementRelationship ?? ''}`;
     let found = known.get(key);
     if (!found) known.set(key, (found = schemaOf(atoms.get(namedType)!, elementRelationship)));

@@ -135,11 +135,25 @@ class Reader {
   }
 }
 
-/** The value that a Go source gives to a variable. */
-export function goVariable(text: string, name: string): Go {
-  const found = new RegExp(`^(?:var )?\\s*${name} = `, 'm').exec(text);
+/** The value that a Go source gives to a variable; the first time after the text `after`. */
+export function goVariable(text: string, name: string, after = ''): Go {
+  const start = text.indexOf(after);
+  const given = new RegExp(`^(?:var )?\\s*${name} :?= `, 'gm');
+  given.lastIndex = start;
+  const found = start < 0 ? null : given.exec(text);
   if (!found) throw new Error(`Cannot find ${name} in the Go source`);
   return new Reader(text, found.index + found[0].length).value();
+}
+
+/** The value with variables put in, texts formatted and conversions of types done. */
+export function evaluated(value: Go, variables: Readonly<Record<string, Go>>): Go {
+  if (typeof value !== 'object' || value === null) return value;
+  if ('name' in value) return variables[value.name] ?? value;
+  if ('entries' in value) return { type: value.type, entries: value.entries.map(([key, item]) => [key, evaluated(item, variables)]) };
+  const [first = null, ...rest] = value.parameters.map((item) => evaluated(item, variables));
+  if (value.call === 'typed.YAMLObject' || value.call === 'float64') return first;
+  if (value.call === 'fmt.Sprintf') return String(first).replaceAll('%s', () => String(rest.shift()));
+  return { call: value.call, parameters: value.parameters.length > 0 ? [first, ...rest] : [] };
 }
 
 const isComposite = (value: Go | undefined): value is Composite => typeof value === 'object' && value !== null && 'entries' in value;

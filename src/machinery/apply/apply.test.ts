@@ -270,3 +270,51 @@ test('custom resources: with a schema, and deduced', () => {
   const deduced = run(run(undefined, { l: [1], m: { a: 1 } }, 'one', deducedSchema), { m: { b: 2 } }, 'two', deducedSchema);
   assert.deepEqual(deduced.spec, { l: [1], m: { a: 1, b: 2 } });
 });
+
+test('a map that has become atomic is owned as a whole by who had a part of it', () => {
+  const typed = (mapType: string): TypeSchema => {
+    const limits = { type: 'object', properties: { a: { type: 'integer' }, b: { type: 'integer' } }, 'x-kubernetes-map-type': mapType };
+    return structuralTypeSchema({ type: 'object', properties: { spec: { type: 'object', properties: { limits } } } }, true);
+  };
+  const custom = { apiVersion: 'x.io/v1', kind: 'X' };
+  const object = (limits: object): Any => ({ ...custom, metadata: { name: 'x' }, spec: { limits } });
+  const options = { ...custom, now: 0 };
+  const before = applyPatch<Any>({ ...options, live: undefined, applied: object({ a: 1 }), manager: 'one', schema: typed('granular') });
+  assert.deepEqual(owners(before), { 'one/Apply': ['.spec.limits.a'] });
+  const atomic = typed('atomic');
+  assert.equal(
+    messageOf(() => applyPatch<Any>({ ...options, live: before, applied: object({ b: 1 }), manager: 'two', schema: atomic })),
+    'Apply failed with 1 conflict: conflict with "one": .spec.limits',
+  );
+  const { metadata } = before;
+  const updated = trackUpdate<Any>({
+    ...options,
+    live: before,
+    updated: { ...object({ a: 1 }), metadata: { ...metadata, labels: { l: '' } } },
+    manager: 'u',
+    schema: atomic,
+  });
+  assert.deepEqual(owners(updated), { 'one/Apply': ['.spec.limits'], 'u/Update': ['.metadata.labels', '.metadata.labels.l'] });
+});
+
+test('managers in a version that is not served any more are forgotten, what they applied stays', () => {
+  const set: TypeSchema = structuralTypeSchema(
+    { type: 'object', properties: { list: { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'string' } } } },
+    true,
+  );
+  const object = (apiVersion: string, list: string[]): Any => ({ apiVersion, kind: 'X', metadata: { name: 'x' }, list }) as Any;
+  const at = (apiVersion: string, ...served: string[]) => ({
+    apiVersion,
+    kind: 'X',
+    schema: set,
+    now: 0,
+    versions: (found: object, version: string) => (served.includes(version) ? { object: found, schema: set } : undefined),
+  });
+  const one = applyPatch<Any>({ ...at('v1', 'v1'), live: undefined, applied: object('v1', ['a', 'b']), manager: 'one' });
+  const two = applyPatch<Any>({ ...at('v2', 'v2'), live: one, applied: object('v2', ['a']), manager: 'one' });
+  assert.deepEqual((two as { list?: unknown }).list, ['a', 'b']);
+  const other = { ...two, ...object('v3', ['a', 'b', 'c']), metadata: two.metadata! };
+  assert.deepEqual(owners(trackUpdate<Any>({ ...at('v3', 'v3'), live: two, updated: other, manager: 'three' })), {
+    'three/Update': ['.list[="c"]'],
+  });
+});

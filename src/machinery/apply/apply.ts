@@ -13,6 +13,7 @@ import { conflictsOf, neverOwned, yieldFields } from './managers.ts';
 import { mergeApplied } from './merge.ts';
 import { removeFields, withoutEmptied } from './remove.ts';
 import { isAbsent } from './schema.ts';
+import { reconcileSchemas } from './schema-changes.ts';
 import type { TypeSchema } from './schema.ts';
 import { track, unchanged, untracked, withManagedFields } from './update.ts';
 import { validateApplied, validationText } from './validate.ts';
@@ -50,7 +51,7 @@ const beforeFirstApply = 'before-first-apply';
  * value. upstream: managedfields/internal/fieldmanager.go Apply, structured-merge-diff/merge/update.go.
  */
 export function applyPatch<T extends KubeObject>(options: ApplyOptions<T>): T {
-  const { live, applied, manager, subresource = '', apiVersion, schema, now } = options;
+  const { live, applied, manager, subresource = '', apiVersion, schema, now, versions } = options;
   check(options);
   const managed = decodeManagedFields(live?.metadata?.managedFields);
   if (!managed) throw failure(500, '', 'failed to decode managed fields: invalid entry');
@@ -59,6 +60,7 @@ export function applyPatch<T extends KubeObject>(options: ApplyOptions<T>): T {
     // Nobody tracked it so far: all that it has was written by somebody else.
     track(managed, { ...options, live: options.empty, updated: before, manager: beforeFirstApply });
 
+  reconcileSchemas(managed, versions ? (version) => versions(before, version)?.schema : () => schema);
   const entry = { manager: manager || 'unknown', operation: 'Apply', apiVersion, subresource, time: timeText(now) } as const;
   const id = managerId(entry);
   const last = managed.get(id);
@@ -74,7 +76,10 @@ export function applyPatch<T extends KubeObject>(options: ApplyOptions<T>): T {
   else if (last && object === undefined)
     managed.set(id, same && last.apiVersion === apiVersion ? last : { ...entry, time: last.time, fields: own! });
   else managed.set(id, { ...entry, fields: same ? last.fields : own! });
-  const tracked = withManagedFields(result, unchanged(encodeManagedFields(managed), live?.metadata?.managedFields));
+  const tracked = withManagedFields(
+    result,
+    unchanged(encodeManagedFields(managed, options.versions ? undefined : options.schema), live?.metadata?.managedFields),
+  );
   return manager === kubectlManager ? withLastApplied(tracked, applied) : tracked;
 }
 
@@ -109,7 +114,7 @@ function settle<T extends KubeObject>(
     if (conflicts.size) throw applyConflict(conflicts);
   }
   yieldFields(managed, comparison, resetFields, id);
-  const kept = withoutEmptied(pruned) as T;
+  const kept = withoutEmptied(pruned, schema) as T;
   if (live && equal(before, kept)) return { object: undefined, result: live };
   if (!options.applyDefaults) return { object: kept, result: kept };
   const defaulted = draft(kept);
@@ -146,13 +151,13 @@ function prune<T extends KubeObject>(
   let kept = removeFields(object, difference(all, owned), type);
   if (versions)
     for (const [version, fields] of fieldsByVersion(managed, last.apiVersion))
-      kept = addBack(object, kept, version, fields, last.apiVersion, versions);
+      kept = addBack(object, kept, type, version, fields, last.apiVersion, versions);
 
   // Only what the manager applied last time goes; what dangles for other reasons stays.
   const keptFields = withNamedFields(fieldSetOf(kept ?? {}, type), type);
   const result = removeFields(object, intersection(difference(all, keptFields), lastFields), type);
   if (!other) return (result ?? {}) as T;
-  return (versions!(withoutEmptied(result ?? {}) as object, apiVersion)?.object ?? merged) as T;
+  return (versions!(withoutEmptied(result ?? {}, type) as object, apiVersion)?.object ?? merged) as T;
 }
 
 function fieldsByVersion(managed: ManagedEntries, except: string): Map<string, Fields | undefined> {
@@ -163,15 +168,23 @@ function fieldsByVersion(managed: ManagedEntries, except: string): Map<string, F
 }
 
 /** Puts back what managers in another version own. */
-function addBack(merged: object, pruned: unknown, version: string, owned: Fields | undefined, back: string, versions: Versions): unknown {
+function addBack(
+  merged: object,
+  pruned: unknown,
+  type: TypeSchema,
+  version: string,
+  owned: Fields | undefined,
+  back: string,
+  versions: Versions,
+): unknown {
   const whole = versions(merged, version);
-  const bare = versions(withoutEmptied(pruned ?? {}) as object, version);
+  const bare = versions(withoutEmptied(pruned ?? {}, type) as object, version);
   if (!whole || !bare) return pruned;
   const { schema } = whole;
   const all = withNamedFields(fieldSetOf(whole.object, schema), schema);
   const left = withNamedFields(fieldSetOf(bare.object, schema), schema);
   const kept = removeFields(whole.object, difference(all, union(left, withNamedFields(owned, schema))), schema);
-  return versions(withoutEmptied(kept ?? {}) as object, back)?.object ?? pruned;
+  return versions(withoutEmptied(kept ?? {}, schema) as object, back)?.object ?? pruned;
 }
 
 /** Declared fields that are null are gone, as decoding them into Go's types has it. */

@@ -2,6 +2,7 @@ import type { ObjectMeta } from '#machinery/meta';
 import { inOrder, isEmptyFields, knownNormal, normalizeFields } from './fields.ts';
 import type { Fields } from './fields.ts';
 import { PathElementError } from './path-element.ts';
+import type { TypeSchema } from './schema.ts';
 
 /** metadata.managedFields, read and written. upstream: apimachinery/pkg/util/managedfields/internal/managedfields.go. */
 
@@ -50,16 +51,16 @@ export function decodeManagedFields(entries: readonly WireEntry[] | undefined): 
   return managed;
 }
 
-/** In upstream's order; undefined where nobody manages anything. */
-export function encodeManagedFields(managed: ManagedEntries): WireEntry[] | undefined {
+/** In upstream's order; undefined where nobody manages anything. `schema`: the type that all fit. */
+export function encodeManagedFields(managed: ManagedEntries, schema?: TypeSchema): WireEntry[] | undefined {
   const entries: ManagedEntry[] = [];
   for (const entry of managed.values()) if (entry.stored || !isEmptyFields(entry.fields)) entries.push(entry);
   if (entries.length === 0) return undefined;
   if (entries.length > 1) entries.sort(compareEntries);
-  return entries.map(encode);
+  return entries.map((entry) => encode(entry, schema));
 }
 
-function encode(entry: ManagedEntry): WireEntry {
+function encode(entry: ManagedEntry, schema: TypeSchema | undefined): WireEntry {
   if (entry.stored) return entry.stored;
   const { manager, operation, apiVersion, subresource, time, fields } = entry;
   return {
@@ -68,7 +69,7 @@ function encode(entry: ManagedEntry): WireEntry {
     apiVersion,
     ...(time && { time }),
     fieldsType: 'FieldsV1',
-    fieldsV1: knownNormal(inOrder(fields)) as NonNullable<WireEntry['fieldsV1']>,
+    fieldsV1: knownNormal(inOrder(fields), schema) as NonNullable<WireEntry['fieldsV1']>,
     ...(subresource && { subresource }),
   };
 }

@@ -1,4 +1,5 @@
 import { compareElements, formatElement, normalizeElement, PathElementError } from './path-element.ts';
+import type { TypeSchema } from './schema.ts';
 
 /**
  * A set of field paths, in the very form that metadata.managedFields stores (FieldsV1). A node without steps is a member with nothing
@@ -171,7 +172,8 @@ export function knownOrder(fields: Fields): Fields {
   return fields;
 }
 
-const normal = new WeakSet<object>();
+/** With the type that a set was last seen to fit. */
+const normal = new WeakMap<object, TypeSchema | undefined>();
 
 /** A FieldsV1 object from a client or the store, with one spelling for each step. Throws a PathElementError where it is none. */
 export function normalizeFields(value: unknown): Fields {
@@ -180,15 +182,18 @@ export function normalizeFields(value: unknown): Fields {
   if (normal.has(given)) return given;
   const found = normalizeNode(given);
   // Stored objects never change: what was looked at once need not be again.
-  if (Object.isFrozen(found) || found !== given) normal.add(found);
+  if (Object.isFrozen(found) || found !== given) normal.set(found, undefined);
   return found;
 }
 
-/** `fields` are known to have one spelling for each step. */
-export function knownNormal(fields: Fields): Fields {
-  normal.add(fields);
+/** `fields`, never changed from now on, are known to have one spelling for each step, and to fit `schema`. */
+export function knownNormal(fields: Fields, schema: TypeSchema | undefined): Fields {
+  normal.set(fields, schema);
   return fields;
 }
+
+/** Whether the set was made of, or brought to, the type as it is. */
+export const isKnownToFit = (fields: Fields, schema: TypeSchema): boolean => normal.get(fields) === schema;
 
 function normalizeNode(given: Fields): Fields {
   let copy: Draft | undefined;

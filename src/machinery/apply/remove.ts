@@ -1,7 +1,7 @@
 import { isEmptyFields } from './fields.ts';
 import type { Fields } from './fields.ts';
 import { elementOf } from './path-element.ts';
-import { asList, asMap, fieldType, kindFor } from './schema.ts';
+import { asList, asMap, fieldType, isAbsent, kindFor } from './schema.ts';
 import type { JsonMap, TypeSchema } from './schema.ts';
 
 /** What is left of a map or list whose contents went: it is still there when objects are compared, and gone from the result. */
@@ -47,20 +47,24 @@ export function removeFields(value: unknown, remove: Fields | undefined, schema:
   }
 }
 
-/** Without the marks; the value itself where there are none. */
-export function withoutEmptied(value: unknown): unknown {
+/** Without the marks: absent where null says the same, null elsewhere. The value itself where there are none. */
+export function withoutEmptied(value: unknown, schema: TypeSchema | undefined): unknown {
   if (Array.isArray(value)) {
-    const items = value.map(withoutEmptied);
+    const items = value.map((item) => withoutEmptied(item, schema?.list?.element));
     return items.some((item, index) => item !== value[index]) ? items : value;
   }
   if (typeof value !== 'object' || value === null) return value;
+  const map = schema?.map;
   let copy: JsonMap | undefined;
   const object = value as JsonMap;
   for (const name in object) {
     const item = object[name];
-    if (item === emptiedMap || item === emptiedList) delete (copy ??= { ...object })[name];
-    else {
-      const next = withoutEmptied(item);
+    if (item === emptiedMap || item === emptiedList) {
+      copy ??= { ...object };
+      if (map && !isAbsent(name, map)) copy[name] = null;
+      else delete copy[name];
+    } else {
+      const next = withoutEmptied(item, map && fieldType(map, name));
       if (next !== item) (copy ??= { ...object })[name] = next;
     }
   }

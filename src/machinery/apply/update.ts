@@ -9,6 +9,7 @@ import type { Fields } from './fields.ts';
 import { capManagers, conflictsOf, filtered, yieldFields } from './managers.ts';
 import { PathElementError } from './path-element.ts';
 import type { TypeSchema } from './schema.ts';
+import { reconcileSchemas } from './schema-changes.ts';
 import { VersionedComparison } from './versions.ts';
 import type { Versions } from './versions.ts';
 
@@ -73,7 +74,10 @@ export function trackUpdate<T extends KubeObject>(options: UpdateOptions<T>): T 
     if (error instanceof PathElementError) return updated;
     throw error;
   }
-  return withManagedFields(updated, unchanged(encodeManagedFields(managed), live?.metadata?.managedFields));
+  return withManagedFields(
+    updated,
+    unchanged(encodeManagedFields(managed, options.versions ? undefined : options.schema), live?.metadata?.managedFields),
+  );
 }
 
 /** The stored list itself where all its entries are the same. */
@@ -85,6 +89,7 @@ export function unchanged(entries: ObjectMeta['managedFields'], stored: ObjectMe
 export function track<T extends KubeObject>(managed: ManagedEntries, options: UpdateOptions<T>): void {
   const { live, updated, subresource = '', apiVersion, schema, now, resetFields, versions } = options;
   const manager = options.manager || 'unknown';
+  if (live) reconcileSchemas(managed, versions ? (version) => versions(live, version)?.schema : () => schema);
   const comparison = new VersionedComparison(live ? untracked(live) : {}, untracked(updated), schema, apiVersion, versions);
   const found = comparison.at(apiVersion) as Exclude<ReturnType<VersionedComparison['at']>, 'gone'>;
   const { byApply } = options;
