@@ -1,12 +1,13 @@
 import type { Event, ObjectReference } from '#api';
 import { Event as EventKind } from '#api';
 import type { Clock } from '#machinery/clock';
-import { sleep, timestamp } from '#machinery/clock';
+import { timestamp } from '#machinery/clock';
 import type { Log } from '#machinery/log';
 import { silentLog } from '#machinery/log';
 import type { KubeObject } from '#machinery/meta';
-import { isNotFound, isStatus } from '#machinery/status';
+import { isNotFound } from '#machinery/status';
 import type { Client, EventRecorder } from './contract.ts';
+import { EventQueue, longestNote, referenceTo } from './event-queue.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 export interface EventRecorderOptions {
@@ -25,17 +26,8 @@ export interface RunningEventRecorder extends EventRecorder {
   stop(): Promise<void>;
 }
 
-/** Numbers of client-go tools/record (events_cache.go, event.go). */
-const limits = {
-  remembered: 4096,
-  aggregateAfter: 10,
-  aggregateWindow: 600_000,
-  spamBurst: 25,
-  spamRate: 1 / 300,
-  queued: 1000,
-  tries: 12,
-  retryDelay: 10_000,
-};
+/** Numbers of client-go tools/record (events_cache.go). */
+const limits = { remembered: 4096, aggregateAfter: 10, aggregateWindow: 600_000, spamBurst: 25, spamRate: 1 / 300 };
 
 /** A map that forgets what was not used for long: entries live in a young and an old half, of which the old one is dropped when the young is full. */
 class Bounded<V> {
@@ -63,18 +55,10 @@ export function eventRecorder({ client, clock, component, host = '', log = silen
   const spam = new Bounded<TokenBucket>();
   const groups = new Bounded<{ messages: Set<string>; last: number }>();
   const written = new Bounded<Written>();
-  const stopping = new AbortController();
-  let queued = 0;
-  let tail: Promise<void> = Promise.resolve();
-  let serial = 0;
+  const queue = new EventQueue(clock, log);
 
-  const nameFor = (object: string): string => {
-    // Nanoseconds since 1970, made unique by a counter: the clock counts milliseconds.
-    const nanoseconds = BigInt(Math.trunc(clock.now())) * 1_000_000n + BigInt(serial++ % 1_000_000);
-    return `${object.slice(0, 236)}.${nanoseconds.toString(16)}`;
-  };
-
-  const write = async (involved: ObjectReference, type: string, reason: string, message: string): Promise<void> => {
+  /** Counts it, and answers how it is written. */
+  const prepare = (involved: ObjectReference, type: string, reason: string, message: string): (() => Promise<void>) => {
     const subject = [
       component,
       host,
@@ -106,7 +90,7 @@ export function eventRecorder({ client, clock, component, host = '', log = silen
     const event: Event = {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: { name: known?.name ?? nameFor(involved.name ?? ''), namespace },
+      metadata: { name: known?.name ?? queue.nameFor(involved.name ?? ''), namespace },
       involvedObject: involved,
       reason,
       message: text,
@@ -118,61 +102,33 @@ export function eventRecorder({ client, clock, component, host = '', log = silen
       reportingComponent: component,
       reportingInstance: host,
     };
-    for (let tries = 1; ; tries++)
-      try {
-        if (known) {
-          try {
-            const body = { count, lastTimestamp: now, message: text };
-            await client.patch(EventKind, { namespace, name: known.name }, 'strategic', body);
-          } catch (error) {
-            if (!isNotFound(error)) throw error;
-            event.metadata.name = nameFor(involved.name ?? '');
-            await client.create(EventKind, event);
-          }
-        } else await client.create(EventKind, event);
-        written.set(key, { count, name: event.metadata.name!, firstTimestamp: event.firstTimestamp! });
-        return;
-      } catch (error) {
-        // An answer is final (the namespace is going away, for one); only a server out of reach is worth another try.
-        if (!isStatus(error, 'ServiceUnavailable') || tries >= limits.tries || stopping.signal.aborted) {
-          log.debug('Cannot write an event', { error, reason, object: involved.name });
-          return;
+    return async () => {
+      if (known) {
+        try {
+          const body = { count, lastTimestamp: now, message: text };
+          await client.patch(EventKind, { namespace, name: known.name }, 'strategic', body);
+        } catch (error) {
+          if (!isNotFound(error)) throw error;
+          event.metadata.name = queue.nameFor(involved.name ?? '');
+          await client.create(EventKind, event);
         }
-        await sleep(clock, limits.retryDelay, stopping.signal).catch(() => undefined);
-      }
+      } else await client.create(EventKind, event);
+      written.set(key, { count, name: event.metadata.name!, firstTimestamp: event.firstTimestamp! });
+    };
   };
 
   return {
     event(object: KubeObject, type, reason, message, fieldPath) {
-      if (stopping.signal.aborted) return;
-      const { name = '', namespace, uid, resourceVersion } = object.metadata ?? {};
-      const involved: ObjectReference = {
-        kind: object.kind ?? '',
-        ...(namespace && { namespace }),
-        name,
-        ...(uid && { uid }),
-        apiVersion: object.apiVersion ?? '',
-        ...(resourceVersion && { resourceVersion }),
-        ...(fieldPath && { fieldPath }),
-      };
+      if (queue.stopped) return;
+      const involved: ObjectReference = { ...referenceTo(object), ...(fieldPath && { fieldPath }) };
+      const { name, namespace, uid } = involved;
       const source = [component, host, involved.kind, namespace, name, uid, involved.apiVersion, type].join('\n');
       let bucket = spam.get(source);
       if (!bucket) spam.set(source, (bucket = new TokenBucket(clock, limits.spamRate, limits.spamBurst)));
       if (!bucket.tryTake()) return;
-      if (queued >= limits.queued) {
-        log.debug('Dropped an event: too many wait to be written', { reason });
-        return;
-      }
-      queued++;
-      tail = tail
-        .then(() => write(involved, type, reason, message.slice(0, 1024)))
-        .catch((error: unknown) => log.error('Cannot record an event', { error }))
-        .finally(() => queued--);
+      queue.add({ reason, name }, () => prepare(involved, type, reason, message.slice(0, longestNote)));
     },
-    flush: () => tail,
-    async stop() {
-      stopping.abort();
-      await tail;
-    },
+    flush: () => queue.flush(),
+    stop: () => queue.stop(),
   };
 }
