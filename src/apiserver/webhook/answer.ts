@@ -2,17 +2,17 @@
 import type { IncomingMessage } from 'node:http';
 import { jsonSyntaxError } from '#machinery/codec';
 
-/** As much as an answer may be long. upstream: webhook responses, maxWebhookResponseSize. */
-const largest = 16 * 1024 * 1024;
+/** As much as a webhook's answer may be long, in bytes. upstream: webhook responses, maxWebhookResponseSize. */
+const webhookLimit = { bytes: 16 * 1024 * 1024, complaint: 'http: response too large' };
 
-/** The whole body. Rejects with what broke it off. */
-export function textOf(response: IncomingMessage): Promise<string> {
+/** The whole body. Rejects with what broke it off, or with the complaint where it is longer than `limit.bytes`. */
+export function textOf(response: IncomingMessage, limit = webhookLimit): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     response.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > largest) response.destroy(new Error('http: response too large'));
+      if (size > limit.bytes) response.destroy(new Error(limit.complaint));
       else chunks.push(chunk);
     });
     response.on('error', reject);

@@ -2,6 +2,7 @@
 import { Agent, request } from 'node:https';
 import { jsonSyntaxError } from '#machinery/codec';
 import type { Clock } from '#machinery/clock';
+import { textOf } from '../../webhook/answer.ts';
 import { signatureKeys } from './signatures.ts';
 import type { IssuerKey } from './signatures.ts';
 
@@ -17,7 +18,7 @@ export interface ProviderOptions {
 const patience = 30_000;
 /** Milliseconds before what failed is tried again. */
 const pause = 10_000;
-const largest = 1024 * 1024;
+const limit = { bytes: 1024 * 1024, complaint: 'the answer is too long' };
 
 export class Provider {
   readonly #options: ProviderOptions;
@@ -97,24 +98,18 @@ export class Provider {
     const failed = (why: string): Error => new Error(`Get ${JSON.stringify(url)}: ${why}`);
     return new Promise((resolve, reject) => {
       const outgoing = request(url, { agent: this.#agent, headers: { accept: 'application/json' } }, (response) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        response.on('data', (chunk: Buffer) => {
-          size += chunk.length;
-          if (size > largest) response.destroy(new Error('the answer is too long'));
-          else chunks.push(chunk);
-        });
-        response.on('error', (error) => reject(failed(error.message)));
-        response.on('end', () => {
-          timer.cancel();
-          const text = Buffer.concat(chunks).toString();
-          if (response.statusCode !== 200) return reject(new Error(`${response.statusCode} ${response.statusMessage ?? ''}: ${text}`));
+        const { statusCode, statusMessage = '' } = response;
+        const read = (text: string): void => {
+          if (statusCode !== 200) return reject(new Error(`${statusCode} ${statusMessage}: ${text}`));
           try {
             resolve(JSON.parse(text));
           } catch (error) {
             reject(failed(jsonSyntaxError(text) ?? (error as Error).message));
           }
-        });
+        };
+        textOf(response, limit)
+          .then(read, (error: Error) => reject(failed(error.message)))
+          .finally(() => timer.cancel());
       });
       const timer = this.#options.clock.setTimeout(() => outgoing.destroy(new Error('context deadline exceeded')), patience);
       outgoing.on('error', (error) => {
