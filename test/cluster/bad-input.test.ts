@@ -1,42 +1,24 @@
 /** What the command says to bad input: one sentence and exit code 1; and the API server to bad credentials: upstream's Status. A cluster of no machines. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { seededRandom, systemClock, virtualClock } from '#machinery/clock';
 import { createCa, issue } from '#machinery/pki';
 import type { KeyPair } from '#machinery/pki';
+import { Command } from './command.ts';
 
-const root = join(import.meta.dirname, '../..');
-const directory = mkdtempSync(join(tmpdir(), 'coxswain-test-'));
-const home = join(directory, 'home');
-const name = 'bad';
-const state = join(home, name);
-const environment = { ...process.env, COXSWAIN_HOME: home, COXSWAIN_RUN: join(directory, 'run'), COXSWAIN_NAME: name };
-
-function coxswain(...parameters: string[]): Promise<{ code: number; said: string }> {
-  return new Promise((resolve) => {
-    execFile(join(root, 'coxswain'), parameters, { env: environment, timeout: 60_000 }, (error, stdout, stderr) =>
-      resolve({ code: error ? ((error.code as number | undefined) ?? -1) : 0, said: stdout + stderr }),
-    );
-  });
-}
+const command = new Command('bad');
+const { directory, state } = command;
 const up = ['up', '--machines', '0', '--runtime', 'simulated', '--no-wait', '--no-kubeconfig'];
 const pem = (file: string): string => readFileSync(join(state, 'pki', file), 'utf8');
 let server: string;
 
 before(async () => {
-  const { code, said } = await coxswain(...up);
-  assert.equal(code, 0, said);
-  server = /https:\/\/127\.0\.0\.1:\d+/.exec(said)![0];
+  ({ server } = await command.up(...up));
 });
-after(async () => {
-  await coxswain('down', '--purge');
-  rmSync(directory, { recursive: true, force: true });
-});
+after(() => command.remove());
 
 const wrong: [title: string, parameters: string[], said: RegExp][] = [
   ['a second cluster of the same name', up, /Cannot start the cluster bad: it is already running/],
@@ -50,20 +32,10 @@ const wrong: [title: string, parameters: string[], said: RegExp][] = [
   ['an unknown command', ['upp'], /unknown command 'upp'/],
   ['an unknown option', ['up', '--nosuch'], /unknown option '--nosuch'/],
 ];
-for (const [title, parameters, said] of wrong)
-  test(`the command refuses ${title}`, async () => {
-    const answer = await coxswain(...parameters);
-    assert.match(answer.said, said);
-    assert.equal(answer.code, 1);
-    assert.deepEqual(
-      readdirSync(home).filter((entry) => !entry.startsWith('.')),
-      [name],
-      'nothing half made',
-    );
-  });
+for (const [title, parameters, said] of wrong) test(`the command refuses ${title}`, () => command.refuses(parameters, said));
 
 test('the command refuses a port that is in use', async () => {
-  const { code, said } = await coxswain(...up, '--name', 'x', '--port', server.split(':')[2]!);
+  const { code, said } = await command.run(...up, '--name', 'x', '--port', server.split(':')[2]!);
   assert.match(said, /Cannot listen on 127\.0\.0\.1:\d+: the port is in use; choose another with --port/);
   assert.equal(code, 1);
 });
@@ -135,19 +107,19 @@ const damages: [title: string, damage: () => void, said: RegExp][] = [
   ],
 ];
 test('a start refuses state that is damaged and leaves it as it is; restored, it starts', async (t) => {
-  await coxswain('down');
+  await command.run('down');
   const copy = join(directory, 'copy');
   cpSync(state, copy, { recursive: true });
   for (const [title, damage, said] of damages)
     await t.test(title, async () => {
       damage();
-      const answer = await coxswain(...up);
+      const answer = await command.run(...up);
       assert.match(answer.said, said);
       assert.equal(answer.code, 1);
       rmSync(state, { recursive: true });
       cpSync(copy, state, { recursive: true });
     });
   writeFileSync(join(state, 'pki/apiserver.crt'), 'no');
-  const { code, said } = await coxswain(...up);
+  const { code, said } = await command.run(...up);
   assert.equal(code, 0, `a certificate that is no authority's is made anew: ${said}`);
 });

@@ -1,47 +1,32 @@
 /** `up` with flags of single parts: what they ask for is in force, survives a stop, and what `up` decides itself is refused in a sentence. Simulated. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { Command } from './command.ts';
 
-const root = join(import.meta.dirname, '../..');
-const directory = mkdtempSync(join(tmpdir(), 'coxswain-test-'));
-const home = join(directory, 'home');
-const name = 'arguments';
-const file = (path: string, text: string): string => {
-  writeFileSync(join(directory, path), text);
-  return path;
-};
-const environment = { ...process.env, COXSWAIN_HOME: home, COXSWAIN_RUN: join(directory, 'run'), COXSWAIN_NAME: name };
+const command = new Command('arguments');
+const { directory, state } = command;
+const file = (path: string, text: string): void => writeFileSync(join(directory, path), text);
 
-function coxswain(...parameters: string[]): Promise<{ code: number; said: string }> {
-  return new Promise((resolve) => {
-    execFile(join(root, 'coxswain'), parameters, { env: environment, cwd: directory, timeout: 120_000 }, (error, stdout, stderr) =>
-      resolve({ code: error ? ((error.code as number | undefined) ?? -1) : 0, said: stdout + stderr }),
-    );
-  });
-}
-
-function ask(server: string, path: string, token: string): Promise<{ code: number; body: string }> {
-  const ca = readFileSync(join(home, name, 'pki', 'ca.crt'), 'utf8');
+function ask(path: string, token: string, body?: object): Promise<{ code: number; body: string }> {
+  const ca = readFileSync(join(state, 'pki', 'ca.crt'), 'utf8');
   return new Promise((resolve, reject) => {
-    request(`${server}${path}`, { ca, headers: { authorization: `Bearer ${token}` } }, (response) => {
-      let body = '';
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    request(`${server}${path}`, { ca, headers, method: body ? 'POST' : 'GET' }, (response) => {
+      let text = '';
       response.setEncoding('utf8');
-      response.on('data', (chunk: string) => (body += chunk));
-      response.on('end', () => resolve({ code: response.statusCode ?? 0, body }));
+      response.on('data', (chunk: string) => (text += chunk));
+      response.on('end', () => resolve({ code: response.statusCode ?? 0, body: text }));
     })
       .on('error', reject)
-      .end();
+      .end(body && JSON.stringify(body));
   });
 }
 
 const up = ['up', '--runtime', 'simulated', '--no-kubeconfig'];
 let server = '';
-const serverOf = (said: string): string => /https:\/\/127\.0\.0\.1:\d+/.exec(said)![0];
 
 before(async () => {
   file('audit.yaml', 'apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n');
@@ -57,7 +42,7 @@ resources:
   - identity: {}
 `,
   );
-  const { code, said } = await coxswain(
+  const started = await command.up(
     ...up,
     '--kube-apiserver-arg=audit-policy-file=audit.yaml',
     '--kube-apiserver-arg=audit-log-path=audit.log',
@@ -67,17 +52,13 @@ resources:
     '--kubelet-arg=max-pods=7',
     '--kube-controller-manager-arg=controllers=*,-cronjob-controller',
   );
-  assert.equal(code, 0, said);
-  assert.match(said, /kube-apiserver: --goaway-chance has no effect/);
-  server = serverOf(said);
+  assert.match(started.said, /kube-apiserver: --goaway-chance has no effect/);
+  ({ server } = started);
 });
-after(async () => {
-  await coxswain('down', '--purge');
-  rmSync(directory, { recursive: true, force: true });
-});
+after(() => command.remove());
 
 async function inForce(): Promise<void> {
-  const nodes = await ask(server, '/api/v1/nodes', 'alice-token');
+  const nodes = await ask('/api/v1/nodes', 'alice-token');
   assert.equal(nodes.code, 200, nodes.body);
   const { items } = JSON.parse(nodes.body) as { items: { status: { capacity: Record<string, string> } }[] };
   assert.deepEqual(
@@ -89,11 +70,22 @@ async function inForce(): Promise<void> {
 
 test('what the arguments ask for is in force', inForce);
 
-test('it still is after a stop, and a start without arguments from elsewhere', async () => {
-  assert.equal((await coxswain('down')).code, 0);
-  const { code, said } = await coxswain(...up);
-  assert.equal(code, 0, said);
-  server = serverOf(said);
+test('it still is after a stop, and a start without arguments from elsewhere; what is to be encrypted is so on disk', async () => {
+  const put = (kind: string, note: string) =>
+    ask(`/api/v1/namespaces/default/${kind.toLowerCase()}s`, 'alice-token', {
+      apiVersion: 'v1',
+      kind,
+      metadata: { name: 'noted', annotations: { note } },
+    });
+  assert.equal((await put('Secret', 'told to nobody')).code, 201);
+  assert.equal((await put('ConfigMap', 'told to everybody')).code, 201);
+  assert.equal((await command.run('down')).code, 0);
+  const store = join(state, 'store');
+  const files = readdirSync(store).map((name) => readFileSync(join(store, name)));
+  const onDisk = (text: string): boolean => files.some((bytes) => bytes.includes(text));
+  assert.deepEqual(['told to everybody', 'k8s:enc:aescbc:v1:key1:', 'told to nobody'].map(onDisk), [true, true, false]);
+  ({ server } = await command.up(...up));
+  assert.match((await ask('/api/v1/namespaces/default/secrets/noted', 'alice-token')).body, /told to nobody/);
   await inForce();
 });
 
@@ -108,13 +100,4 @@ const refused: [title: string, parameters: string[], said: RegExp][] = [
   ['a value that is none', ['--kubelet-arg=max-pods=many'], /invalid argument "many" for "--max-pods" flag/],
 ];
 for (const [title, parameters, said] of refused)
-  test(`up refuses ${title}`, async () => {
-    const answer = await coxswain(...up, '--name', 'x', ...parameters);
-    assert.match(answer.said, said);
-    assert.equal(answer.code, 1);
-    assert.deepEqual(
-      readdirSync(home).filter((entry) => !entry.startsWith('.')),
-      [name],
-      'nothing half made',
-    );
-  });
+  test(`up refuses ${title}`, () => command.refuses([...up, '--name', 'x', ...parameters], said));
