@@ -9,21 +9,21 @@ import { isAlreadyExists, isConflict, isNotFound, isStatus } from '#machinery/st
 import { memoryStore } from '#store';
 import { publishAuthentication } from './bootstrap/start.ts';
 import { createApiServer } from './server.ts';
-import type { ApiServer } from './options.ts';
+import type { ApiServer, ApiServerOptions } from './options.ts';
 
 const admin = { name: 'admin', groups: ['system:masters'] };
 
-async function server(): Promise<ApiServer & { clock: ReturnType<typeof virtualClock> }> {
+async function server(options: Partial<ApiServerOptions> = {}): Promise<ApiServer & { clock: ReturnType<typeof virtualClock> }> {
   const clock = virtualClock(Date.parse('2026-01-01T00:00:00Z'));
-  const store = memoryStore({ clock, random: seededRandom(1) });
   const made = await createApiServer({
-    store,
+    store: memoryStore({ clock, random: seededRandom(1) }),
     clock,
     random: seededRandom(2),
     log: silentLog,
     freeze: true,
     authentication: () => ({ authenticate: () => admin }),
     authorization: () => () => ({ verdict: 'allow', reason: '' }),
+    ...options,
   });
   await made.ready;
   return Object.assign(made, { clock });
@@ -32,21 +32,14 @@ async function server(): Promise<ApiServer & { clock: ReturnType<typeof virtualC
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('a server whose address endpoints must not name starts all the same, without endpoints, and says so', async () => {
-  const clock = virtualClock(Date.parse('2026-01-01T00:00:00Z'));
-  await using store = memoryStore({ clock, random: seededRandom(1) });
+  await using store = memoryStore({ clock: virtualClock(0), random: seededRandom(1) });
   const logged: string[] = [];
   for (const securePort of [6443, 6444]) {
-    await using made = await createApiServer({
+    await using made = await server({
       store,
-      clock,
-      random: seededRandom(2),
       log: { ...silentLog, error: (message, keys) => void logged.push(`${message}: ${String(keys?.['address'])}`) },
-      freeze: true,
-      authentication: () => ({ authenticate: () => admin }),
-      authorization: () => () => ({ verdict: 'allow', reason: '' }),
       bootstrap: { kubernetesService: { serviceCidrs: ['10.96.0.0/16'], advertiseAddress: '127.0.0.1', securePort } },
     });
-    await made.ready;
     const client = made.clientFor(admin);
     await client.get(Service, { namespace: 'default', name: 'kubernetes' });
     await assert.rejects(client.get(Endpoints, { namespace: 'default', name: 'kubernetes' }), isNotFound);
@@ -58,19 +51,7 @@ test('a server whose address endpoints must not name starts all the same, withou
 });
 
 test('whom a server believes is published anew when it changes', async () => {
-  const clock = virtualClock(Date.parse('2026-01-01T00:00:00Z'));
-  await using store = memoryStore({ clock, random: seededRandom(1) });
-  await using made = await createApiServer({
-    store,
-    clock,
-    random: seededRandom(2),
-    log: silentLog,
-    freeze: true,
-    authentication: () => ({ authenticate: () => admin }),
-    authorization: () => () => ({ verdict: 'allow', reason: '' }),
-    bootstrap: { clientCa: 'first' },
-  });
-  await made.ready;
+  await using made = await server({ bootstrap: { clientCa: 'first' } });
   const client = made.clientFor(admin);
   const published = async (): Promise<unknown> =>
     (await client.get(ConfigMap, { namespace: 'kube-system', name: 'extension-apiserver-authentication' })).data?.['client-ca-file'];
