@@ -21,6 +21,7 @@ import { own } from './owner.ts';
 import { checkValue, readRecords, readState } from './reading.ts';
 import { pageSize, pagesOf, Room } from './room.ts';
 import { openTables, pagesIn } from './tables.ts';
+import type { RecentValues } from './recent-values.ts';
 import type { Tables } from './tables.ts';
 
 /** A batch with what goes along with it where it comes from the log. */
@@ -33,6 +34,7 @@ export interface Change extends Batch {
 export class LmdbBacking implements Backing {
   readonly reserve = 1000;
   readonly path: string;
+  readonly #recent: RecentValues | undefined;
   #tables: Tables;
   readonly #disown: () => void;
   #room: Room;
@@ -44,8 +46,10 @@ export class LmdbBacking implements Backing {
   readonly #copies = new Set<Promise<unknown>>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(path: string) {
+  /** `recent`: keeps values in memory for a while; else a record that is written loses its own at once. */
+  constructor(path: string, recent?: RecentValues) {
     this.path = path;
+    this.#recent = recent;
     mkdirSync(path, { recursive: true, mode: 0o700 });
     this.#disown = own(path);
     try {
@@ -84,6 +88,10 @@ export class LmdbBacking implements Backing {
     if (record.size === 0) return noValue;
     const value = this.#read(record);
     checkValue(this.path, record, value);
+    if (this.#recent) {
+      record.value = value;
+      this.#recent.keep(record);
+    }
     return value;
   }
 
@@ -160,7 +168,11 @@ export class LmdbBacking implements Backing {
       },
     );
     this.#sequence = sequence;
-    for (const record of records) if (record.version > 0) record.value = undefined;
+    for (const record of records) {
+      if (record.size === 0) continue;
+      if (this.#recent) this.#recent.keep(record);
+      else record.value = undefined;
+    }
   }
 
   compact(revision: number): Promise<void> {

@@ -21,6 +21,7 @@ import type { State } from './format.ts';
 import { entriesAfter, entrySize } from './log-format.ts';
 import type { Entry, Logged } from './log-format.ts';
 import { Log, readLog } from './log.ts';
+import { RecentValues } from './recent-values.ts';
 import { pagesOf } from './room.ts';
 
 export interface LoggedOptions {
@@ -46,6 +47,7 @@ export class LoggedBacking implements Backing {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #lmdb: LmdbBacking;
+  readonly #recent: RecentValues;
   #log!: Log;
   #pending: Pending[] = [];
   /** Of all that is pending. */
@@ -64,7 +66,8 @@ export class LoggedBacking implements Backing {
     this.#path = path;
     this.#clock = clock;
     this.#random = random;
-    this.#lmdb = new LmdbBacking(path);
+    this.#recent = new RecentValues(clock);
+    this.#lmdb = new LmdbBacking(path, this.#recent);
     this.reserve = this.#lmdb.reserve;
   }
 
@@ -129,20 +132,21 @@ export class LoggedBacking implements Backing {
     this.#closed = true;
     try {
       await this.#drain();
-      this.#timer?.cancel();
-      this.#log.close();
     } catch (error) {
       // It is in the log, and is put into LMDB when the store is opened again.
-      this.#timer?.cancel();
-      this.#log.close();
       await this.#lmdb.abandon();
       throw error;
+    } finally {
+      this.#timer?.cancel();
+      this.#recent.clear();
+      this.#log.close();
     }
     await this.#lmdb.close(revision);
   }
 
   /** For a store that could not be opened. */
   async abandon(): Promise<void> {
+    this.#recent.clear();
     await this.#lmdb.abandon();
   }
 
