@@ -1,6 +1,7 @@
 /**
  * `npm run differential`: asks Coxswain and upstream's kube-apiserver the same, and lists where the answers differ and nobody has said why.
  *   --only 'expression'   scenarios whose name it matches
+ *   --random seed         requests made by chance instead of the corpus: see corpus/random.ts
  *   --record              keeps upstream's answers for the test that needs no upstream, and which differences are open
  *   --recorded            compares with those that were kept, of which the test asks a part
  *   --mended              takes what was asked and no longer differs out of the list of open differences
@@ -9,6 +10,7 @@
  *   --lines               a line a difference, for sorting and counting
  */
 import { corpus } from './corpus/index.ts';
+import { randomScenarios } from './corpus/random.ts';
 import { walkScenario } from './ask.ts';
 import { differences } from './compare.ts';
 import type { Difference } from './compare.ts';
@@ -23,7 +25,9 @@ const only = flags.includes('--only') ? new RegExp(flags[flags.indexOf('--only')
 const has = (flag: string): boolean => flags.includes(flag);
 
 const recorded = has('--recorded');
-const scenarios = corpus(recorded || has('--record') ? 'kept' : undefined).filter(({ name }) => !only || only.test(name));
+const seed = has('--random') ? Number(flags[flags.indexOf('--random') + 1]) : undefined;
+const all = seed === undefined ? corpus(recorded || has('--record') ? 'kept' : undefined) : randomScenarios(seed);
+const scenarios = all.filter(({ name }) => !only || only.test(name));
 const missing = recorded ? undefined : upstreamMissing();
 if (missing) {
   console.error(missing);
@@ -60,7 +64,7 @@ try {
       if (has('--whole')) console.log(`  upstream  ${JSON.stringify(wanted)}\n  coxswain  ${JSON.stringify(answer)}`);
     }
   }
-  if (!only) for (const unused of explanations.unused()) console.log(`EXPLAINED BUT NOT FOUND\n  ${unused}`);
+  if (!only && seed === undefined) for (const unused of explanations.unused()) console.log(`EXPLAINED BUT NOT FOUND\n  ${unused}`);
   if (has('--record') && !only) {
     recording.write();
     writeOpen(still);

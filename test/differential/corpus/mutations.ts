@@ -6,10 +6,10 @@ import { namespaceOf, patch, post, put } from './scenario.ts';
 import type { Scenario, Step } from './scenario.ts';
 import { remove } from './scenario.ts';
 
-type Path = (string | number)[];
+export type Path = (string | number)[];
 
 /** Where the object holds something, containers before what they hold. */
-function paths(value: unknown, at: Path = []): Path[] {
+export function paths(value: unknown, at: Path = []): Path[] {
   const here = at.length > 0 ? [at] : [];
   // One element of a list stands for all.
   if (Array.isArray(value)) return [...here, ...value.slice(0, 1).flatMap((item, index) => paths(item, [...at, index]))];
@@ -17,10 +17,10 @@ function paths(value: unknown, at: Path = []): Path[] {
   return [...here, ...Object.entries(value).flatMap(([key, held]) => paths(held, [...at, key]))];
 }
 
-const valueAt = (object: unknown, path: Path): unknown => path.reduce<unknown>((at, key) => (at as Json)[key], object);
+export const valueAt = (object: unknown, path: Path): unknown => path.reduce<unknown>((at, key) => (at as Json)[key], object);
 
 /** A copy with `value` at the path; undefined leaves it out. */
-function withValue(object: Json, path: Path, value: unknown): Json {
+export function withValue(object: Json, path: Path, value: unknown): Json {
   const copy = structuredClone(object);
   const parent = valueAt(copy, path.slice(0, -1)) as Json;
   const last = path.at(-1)!;
@@ -31,7 +31,7 @@ function withValue(object: Json, path: Path, value: unknown): Json {
 }
 
 /** What is tried in place of a value. */
-function insteadOf(value: unknown): [string, unknown][] {
+export function insteadOf(value: unknown): [string, unknown][] {
   if (typeof value === 'string')
     return [
       ['empty', ''],
