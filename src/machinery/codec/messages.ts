@@ -18,9 +18,13 @@ export interface MessageTable {
   enums: Record<string, Record<string, number>>;
 }
 
+type Field = [name: string, field: MessageField, wireType: number];
+
+const longestCopied = 2048;
+
 interface Compiled {
-  fields: [name: string, field: MessageField][];
-  byNumber: Map<number, [name: string, field: MessageField]>;
+  fields: Field[];
+  byNumber: Map<number, Field>;
 }
 
 export interface MessageCodec {
@@ -30,13 +34,14 @@ export interface MessageCodec {
 
 export function messageCodec(table: MessageTable): MessageCodec {
   const compiled = new Map<string, Compiled>();
+  let writer = new WireWriter();
   const enumNames = new Map(
     Object.entries(table.enums).map(([name, values]) => [name, new Map(Object.entries(values).map(([text, number]) => [number, text]))]),
   );
   const of = (name: string): Compiled => {
     let entry = compiled.get(name);
     if (!entry) {
-      const fields = Object.entries(table.messages[name] ?? {});
+      const fields = Object.entries(table.messages[name] ?? {}).map(([key, field]): Field => [key, field, wireType(field)]);
       entry = { fields, byNumber: new Map(fields.map((field) => [field[1].number, field])) };
       compiled.set(name, entry);
     }
@@ -92,7 +97,7 @@ export function messageCodec(table: MessageTable): MessageCodec {
     (field.enum === true && table.enums[field.type]?.[value as string] === 0);
 
   function writeMessage(writer: WireWriter, name: string, value: Record<string, unknown>): void {
-    for (const [key, field] of of(name).fields) {
+    for (const [key, field, type] of of(name).fields) {
       const item = value[key];
       if (item === undefined || item === null) continue;
       if (field.map) {
@@ -100,19 +105,18 @@ export function messageCodec(table: MessageTable): MessageCodec {
           const start = writer.tag(field.number, wireTypes.bytes).mark();
           const keyField = { number: 1, type: field.map };
           writeValue(writer.tag(1, wireType(keyField)), keyField, field.map === 'string' ? mapKey : Number(mapKey));
-          writeValue(writer.tag(2, wireType(field)), field, mapValue);
+          writeValue(writer.tag(2, type), field, mapValue);
           writer.close(start);
         }
       } else if (field.repeated) {
         const list = item as unknown[];
         if (list.length === 0) continue;
-        const type = wireType(field);
         if (type === wireTypes.varint) {
           const start = writer.tag(field.number, wireTypes.bytes).mark();
           for (const entry of list) writeValue(writer, field, entry);
           writer.close(start);
         } else for (const entry of list) writeValue(writer.tag(field.number, type), field, entry);
-      } else if (field.oneof !== undefined || !isZero(field, item)) writeValue(writer.tag(field.number, wireType(field)), field, item);
+      } else if (field.oneof !== undefined || !isZero(field, item)) writeValue(writer.tag(field.number, type), field, item);
     }
   }
 
@@ -160,7 +164,7 @@ export function messageCodec(table: MessageTable): MessageCodec {
         reader.skip(type);
         continue;
       }
-      const [key, field] = entry;
+      const [key, field, own] = entry;
       if (field.map) {
         const outer = reader.enter();
         let mapKey: unknown = zero(field.map);
@@ -175,7 +179,7 @@ export function messageCodec(table: MessageTable): MessageCodec {
         ((value[key] ??= {}) as Record<string, unknown>)[String(mapKey)] = mapValue;
       } else if (field.repeated) {
         const list = (value[key] ??= []) as unknown[];
-        if (type === wireTypes.bytes && wireType(field) !== wireTypes.bytes) {
+        if (type === wireTypes.bytes && own !== wireTypes.bytes) {
           const outer = reader.enter();
           while (reader.more) list.push(readValue(reader, field));
           reader.leave(outer);
@@ -187,9 +191,13 @@ export function messageCodec(table: MessageTable): MessageCodec {
 
   return {
     encode(message, value) {
-      const writer = new WireWriter();
+      writer.clear();
       writeMessage(writer, message, value as Record<string, unknown>);
-      return writer.finish();
+      const bytes = writer.finish();
+      // A short message is copied out of it: memory of its own would cost more than all the rest.
+      if (bytes.length <= longestCopied) return Buffer.from(bytes);
+      writer = new WireWriter();
+      return bytes;
     },
     decode: (message, bytes) => readMessage(new WireReader(bytes), message),
   };

@@ -209,6 +209,11 @@ export class WireWriter {
     return this;
   }
 
+  /** Begins anew, in the same buffer. */
+  clear(): void {
+    this.#at = 0;
+  }
+
   /** The bytes written; they belong to the writer's buffer, so copy what is kept. */
   finish(): Buffer {
     return this.#bytes.subarray(0, this.#at);
