@@ -52,7 +52,7 @@ function checkConflicts(errors: Errors, path: string, scopes: ReadonlySet<string
 
 function checkScopeSelector(errors: Errors, path: string, spec: ResourceQuotaSpec): void {
   const scopes = new Set<string>();
-  for (const { scopeName, operator, values = [] } of spec.scopeSelector?.matchExpressions ?? []) {
+  for (const { scopeName = '', operator, values = [] } of spec.scopeSelector?.matchExpressions ?? []) {
     if (!standardScopes.has(scopeName)) errors.push(invalidField(`${path}.scopeName`, scopeName, 'unsupported scope'));
     checkScope(errors, path, spec.scopeSelector, scopeName, spec);
     if (standardScopes.has(scopeName) && scopeName !== 'PriorityClass' && scopeName !== 'VolumeAttributesClass' && operator !== 'Exists')

@@ -106,7 +106,10 @@ function checkPortSets(errors: Errors, { spec }: Service): void {
   }
   const numbers = new Set<string>();
   for (const [index, { protocol, port }] of ports.entries()) {
-    if (numbers.has(`${protocol}/${port}`)) errors.push(duplicate(`spec.ports[${index}]`, { Protocol: protocol, Port: port }));
+    if (numbers.has(`${protocol}/${port}`)) {
+      const shown = { Name: '', Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: 0 };
+      errors.push(duplicate(`spec.ports[${index}]`, shown));
+    }
     numbers.add(`${protocol}/${port}`);
   }
 }

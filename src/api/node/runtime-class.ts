@@ -35,7 +35,7 @@ export const runtimeClassRules = defineKind<RuntimeClass>({
   },
   validate: validateRuntimeClass,
   validateUpdate: (runtimeClass, old) => {
-    const errors: Errors = [];
+    const errors = validateRuntimeClass(runtimeClass);
     checkImmutable(errors, 'handler', runtimeClass.handler, old.handler);
     return errors;
   },

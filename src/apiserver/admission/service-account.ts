@@ -108,7 +108,7 @@ async function look(
 }
 
 function mountToken(spec: PodSpec, suffix: () => string): void {
-  const present = spec.volumes?.find((volume) => volume.name.startsWith(volumePrefix))?.name;
+  const present = spec.volumes?.find(({ name }: { name?: string }) => name?.startsWith(volumePrefix))?.name;
   const name = present ?? `${volumePrefix}${suffix()}`;
   let needed = false;
   for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {

@@ -2,6 +2,7 @@
 import { draft } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
 import { badRequest, failure, invalid, invalidField, notFound, unsupportedMediaType } from '#machinery/status';
+import type { ServedResource } from '../contract.ts';
 import type { RequestContext } from '../registry/contract.ts';
 import { matchNamespace } from '../registry/generic/namespace-match.ts';
 import type { GenericStorage } from '../registry/generic/storage.ts';
@@ -107,7 +108,8 @@ export async function patch(
       } catch (error) {
         // Upstream shows what the patch made, or, where it has no text of that, the patch.
         const { goFormat } = await import('#machinery/patch');
-        throw kind === 'strategic' ? patchError(error, goFormat(given.value as never), true) : patchError(error, JSON.stringify(value));
+        if (kind === 'strategic') throw patchError(error, goFormat(given.value as never), true);
+        throw patchError(firstProblem(value, served, quiet, old) ?? error, JSON.stringify(value));
       }
       matchNamespace(object, served.fact.namespaced ? namespace : '');
       if (object.metadata?.name !== name) {
@@ -123,6 +125,23 @@ export async function patch(
   for (const text of issues ?? []) context.warn(text);
   const cached = storage.cachedFor(result.object);
   return { type: 'object', code: 200, object: result.object, served, ...(cached && { cached }) };
+}
+
+/** What upstream stumbles over first: to it the fields of a patched object come in the order of their names. */
+function firstProblem(value: unknown, served: ServedResource, context: Reading, old: KubeObject | undefined): unknown {
+  try {
+    decodePatched({ value: inNameOrder(value), issues: [] }, served, context, old);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+function inNameOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inNameOrder);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, item]) => [key, inNameOrder(item)]));
 }
 
 async function apply(

@@ -16,7 +16,10 @@ export const untyped: PatchSchema = {
   field: () => ({ schema: untyped, strategies: none, mergeKey: '' }),
 };
 
-const cache = new Map<string, PatchSchema>();
+/** To upstream a struct that has no field of JSON: what is in it can be replaced, not merged. */
+const rawExtension: PatchSchema = { name: 'RawExtension', field: () => undefined };
+
+const cache = new Map<string, PatchSchema>([['io.k8s.apimachinery.pkg.runtime.RawExtension', rawExtension]]);
 
 /** The schema of a built-in type by its published name ("io.k8s.api.core.v1.Pod"). */
 export function factSchema(type: string): PatchSchema {

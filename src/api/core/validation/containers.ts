@@ -97,8 +97,8 @@ function checkMounts(
     if (!mountPath) errors.push(required(`${at}.mountPath`));
     if (targets.has(mountPath)) errors.push(invalidField(`${at}.mountPath`, mountPath, 'must be unique'));
     targets.add(mountPath);
-    if (devices.some((device) => device.name === name))
-      errors.push(invalidField(`${at}.name`, name, 'must not already exist in volumeDevices'));
+    if (devices.some((device) => (device.name ?? '') === (name ?? '')))
+      errors.push(invalidField(`${at}.name`, name ?? '', 'must not already exist in volumeDevices'));
     if (devices.some((device) => device.devicePath === mountPath))
       errors.push(invalidField(`${at}.mountPath`, mountPath, 'must not already exist as a path in volumeDevices'));
     // Upstream's paths leave out the index from here on.
@@ -145,8 +145,8 @@ function checkDevices(
     if (devicePath?.split('/').includes('..'))
       errors.push(invalidField(`${at}.devicePath`, devicePath, "can not contain backsteps ('..')"));
     else paths.add(devicePath);
-    if (mounts.some((mount) => mount.name === name))
-      errors.push(invalidField(`${at}.name`, name, 'must not already exist in volumeMounts'));
+    if (mounts.some((mount) => (mount.name ?? '') === (name ?? '')))
+      errors.push(invalidField(`${at}.name`, name ?? '', 'must not already exist in volumeMounts'));
     if (mounts.some((mount) => mount.mountPath === devicePath))
       errors.push(invalidField(`${at}.devicePath`, devicePath, 'must not already exist as a path in volumeMounts'));
     if (name) names.add(name);

@@ -80,10 +80,8 @@ export class AddressAllocator {
       throw new AddressError(
         `the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${formatAddress(addressOf(network.family, network.value))}/${network.prefix}`,
       );
-    if (dryRun) {
-      if (this.#addresses.get(formatAddress(address))) throw new AddressError('provided IP is already allocated');
-      return;
-    }
+    // A dry run only looks at the range.
+    if (dryRun) return;
     if (!(await this.#take(service, formatAddress(address)))) throw new AddressError('provided IP is already allocated');
   }
 
