@@ -109,7 +109,7 @@ async function* clients(directory: string, { rounds, scale, skip }: BenchOptions
     sides: [side('coxswain etcd', ours), side('etcd', theirs)],
     rounds,
     notes: [
-      'Values of 1 kB; every put is on the disk when it is acknowledged. The client is etcd’s own, on one connection and on the same cores. Memory is without the pages of the data file, which both map.',
+      'Values of 1 kB; every put is on the disk when it is acknowledged. The client is etcd’s own, on one connection and on the same cores. Lists are of what was put and read a moment before. Memory is without the pages of the data file, which both map.',
     ],
   });
   yield measure({
