@@ -1,6 +1,6 @@
 import { Namespace } from '#api';
 import { failure, forbidden } from '#machinery/status';
-import type { AdmissionPluginFactory } from '../contract.ts';
+import type { AdmissionAttributes, AdmissionPluginFactory } from '../contract.ts';
 import { forbid } from './attributes.ts';
 
 const immortal = ['default', 'kube-system', 'kube-public'];
@@ -15,7 +15,7 @@ export const namespaceLifecycle: AdmissionPluginFactory = ({ client, informers, 
     name: 'NamespaceLifecycle',
     handles: ({ operation, namespace, kind }) =>
       operation !== 'CONNECT' && (namespace !== '' || (kind.resource === 'namespaces' && kind.group === '')),
-    async admit(attributes) {
+    admit(attributes) {
       const { operation, kind, namespace, name } = attributes;
       if (kind.resource === 'namespaces' && kind.group === '') {
         if (operation !== 'DELETE') return;
@@ -28,13 +28,18 @@ export const namespaceLifecycle: AdmissionPluginFactory = ({ client, informers, 
       if (operation === 'DELETE') return;
       // To say whether the namespace is there would tell who may not know.
       if (kind.resource === 'localsubjectaccessreviews' && kind.group === 'authorization.k8s.io') return;
-      let object = namespaces.get(namespace);
+      const object = namespaces.get(namespace);
       if (!object || (object.status?.phase !== 'Terminating' && clock.now() - (deleted.get(namespace) ?? -distrust) <= distrust))
-        object = await client.get(Namespace, { name: namespace });
-      if (operation !== 'CREATE' || object.status?.phase !== 'Terminating') return;
-      const { status } = forbid(attributes, `unable to create new content in namespace ${namespace} because it is being terminated`);
-      const cause = { reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' };
-      throw failure(403, 'Forbidden', status.message ?? '', { ...status.details, causes: [cause] });
+        return client.get(Namespace, { name: namespace }).then((found) => checkAlive(found, attributes));
+      checkAlive(object, attributes);
     },
   };
 };
+
+function checkAlive(object: Namespace, attributes: AdmissionAttributes): void {
+  const { operation, namespace } = attributes;
+  if (operation !== 'CREATE' || object.status?.phase !== 'Terminating') return;
+  const { status } = forbid(attributes, `unable to create new content in namespace ${namespace} because it is being terminated`);
+  const cause = { reason: 'NamespaceTerminating', message: `namespace ${namespace} is being terminated`, field: 'metadata.namespace' };
+  throw failure(403, 'Forbidden', status.message ?? '', { ...status.details, causes: [cause] });
+}

@@ -37,8 +37,9 @@ const writeOptions = (query: URLSearchParams): { dryRun?: string[]; fieldManager
   return { ...(dryRun.length > 0 && { dryRun }), ...(fieldManager && { fieldManager }), ...(fieldValidation && { fieldValidation }) };
 };
 
-export const checkWriteOptions = (query: URLSearchParams, kind: 'CreateOptions' | 'UpdateOptions'): void =>
-  check(kind, validateWriteOptions(writeOptions(query)));
+export function checkWriteOptions(query: URLSearchParams, kind: 'CreateOptions' | 'UpdateOptions'): void {
+  if (query.size > 0) check(kind, validateWriteOptions(writeOptions(query)));
+}
 
 export function checkPatchOptions(query: URLSearchParams, apply: boolean): void {
   const force = booleanOf(query, 'force');
@@ -81,7 +82,7 @@ export async function deleteOptionsOf(
   if (decoded?.value !== undefined && decoded.value !== null) context.audit?.requestObject(options, true);
   check('DeleteOptions', validateDeleteOptions(options));
   const dryRun = context.dryRun || Boolean(options.dryRun?.length);
-  return { options, context: dryRun === context.dryRun ? context : { ...context, dryRun } };
+  return { options, context: dryRun === context.dryRun ? context : { ...context, dryRun, signal: context.signal } };
 }
 
 async function parseOptions(body: RequestBody): Promise<Decoded> {

@@ -29,6 +29,7 @@ import { negotiate, wantsPretty } from './negotiation.ts';
 import type { Accepted } from './negotiation.ts';
 import type { PathTable } from './paths.ts';
 import { answerNothingThere } from './not-found.ts';
+import { HttpRequestContext } from './request-context.ts';
 import { isLongRunning, parseRequest } from './request-info.ts';
 import { patienceOf } from './request-timeout.ts';
 import { serveWatch, watchWriter } from './watch.ts';
@@ -125,7 +126,7 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
     const handedOn = server.delegate()?.({ info, user: speaker, ...(upgrade ? { upgrade } : { exchange }) });
     if (handedOn) return await handedOn;
 
-    const context: RequestContext = {
+    const context: RequestContext = new HttpRequestContext(exchange, {
       info,
       user: speaker,
       query,
@@ -134,11 +135,7 @@ export async function handle(server: HttpContext, exchange: Exchange, peer: Peer
       warn: (text) => void (warnings.includes(text) || warnings.push(text)),
       annotate,
       audit: trail,
-      // Made when first asked for.
-      get signal() {
-        return exchange.signal;
-      },
-    };
+    });
     if (!info.isResourceRequest) {
       if (upgrade) throw badRequest('Upgrade request required on a resource');
       await serveTimed(server, patience, servePath(server, exchange, info, query, speaker, headers));

@@ -2,28 +2,32 @@
 import type { AdmissionAttributes, AdmissionPlugin } from '../../contract.ts';
 
 export interface AdmissionChain {
-  /** Mutating admission: plugins change `attributes.object`. Throws to refuse. */
-  admit(attributes: AdmissionAttributes): Promise<void>;
-  validate(attributes: AdmissionAttributes): Promise<void>;
+  /** Mutating admission: plugins change `attributes.object`. Throws, or rejects, to refuse; without a promise it is done already. */
+  admit(attributes: AdmissionAttributes): Promise<void> | undefined;
+  validate(attributes: AdmissionAttributes): Promise<void> | undefined;
 }
 
 export function admissionChain(plugins: readonly AdmissionPlugin[]): AdmissionChain {
   const admitting = plugins.filter((plugin) => plugin.admit);
   const validating = plugins.filter((plugin) => plugin.validate);
   return {
-    async admit(attributes) {
-      for (const plugin of admitting) {
-        if (!plugin.handles(attributes)) continue;
-        const pending = plugin.admit!(attributes);
-        if (pending) await pending;
-      }
-    },
-    async validate(attributes) {
-      for (const plugin of validating) {
-        if (!plugin.handles(attributes)) continue;
-        const pending = plugin.validate!(attributes);
-        if (pending) await pending;
-      }
-    },
+    admit: (attributes) => ask(admitting, 'admit', attributes, 0),
+    validate: (attributes) => ask(validating, 'validate', attributes, 0),
   };
+}
+
+/** Asks the plugins from the one at `first` on. Most answer at once. */
+function ask(
+  plugins: readonly AdmissionPlugin[],
+  what: 'admit' | 'validate',
+  attributes: AdmissionAttributes,
+  first: number,
+): Promise<void> | undefined {
+  for (let index = first; index < plugins.length; index++) {
+    const plugin = plugins[index]!;
+    if (!plugin.handles(attributes)) continue;
+    const pending = plugin[what]!(attributes);
+    if (pending) return pending.then(() => ask(plugins, what, attributes, index + 1));
+  }
+  return undefined;
 }

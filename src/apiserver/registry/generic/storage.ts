@@ -41,11 +41,11 @@ import { checkPreconditions, planDeletion, removedByUpdate } from './deletion.ts
 import { inWireOrder } from './encoding.ts';
 import { fillField } from '../structure.ts';
 import { matchNamespace } from './namespace-match.ts';
-import { requestOptions } from './request-options.ts';
 import { StoredObjects } from './stored-objects.ts';
 import type { Stored } from './stored-objects.ts';
 import { changesNothing, distinct, restoreAllButStatus, restoreField } from './update-strategy.ts';
 import type { TtlLeases } from './ttl-leases.ts';
+import { WriteAttributes } from './write-attributes.ts';
 
 /** What a storage is made of. Everything but `served` and `converter` is shared by the versions of a resource. */
 export interface StorageParts {
@@ -143,7 +143,8 @@ export class GenericStorage implements ResourceStorage {
     const meta = (object.metadata ??= {});
     if (options.admit) {
       const attributes = this.#attributes('CREATE', context, namespace, meta.name ?? '', object, undefined);
-      await this.parts.admission().admit(attributes);
+      const admitting = this.parts.admission().admit(attributes);
+      if (admitting) await admitting;
       object = attributes.object ?? object;
     }
     const generates = this.served.rules.generatesNames !== false && !object.metadata?.name && Boolean(object.metadata?.generateName);
@@ -168,9 +169,11 @@ export class GenericStorage implements ResourceStorage {
     const generated = !meta.name && Boolean(meta.generateName);
     if (generated && rules.generatesNames === false) meta.name = meta.generateName!;
     else if (generated) meta.name = `${meta.generateName!.slice(0, maxGeneratedName - generatedSuffix)}${random.suffix(generatedSuffix)}`;
-    const finish = await this.parts.hooks()?.beginCreate?.(context, object);
+    const beginning = this.parts.hooks()?.beginCreate?.(context, object);
+    const finish = beginning && (await beginning);
     return this.#settled(finish, async () => {
-      await this.#beforeCreate(context, namespace, object, options);
+      const checking = this.#beforeCreate(context, namespace, object, options);
+      if (checking) await checking;
       const name = object.metadata!.name!;
       const key = this.key(object.metadata!.namespace ?? '', name);
       // Told raw, as the storage tells it.
@@ -197,8 +200,9 @@ export class GenericStorage implements ResourceStorage {
     });
   }
 
-  async #beforeCreate(context: RequestContext, namespace: string, object: KubeObject, options: StorageOptions): Promise<void> {
-    const { rules, storageKind: kind, fact } = this.served;
+  /** Strategy, validation, validating admission; at once where nothing of it has to wait. */
+  #beforeCreate(context: RequestContext, namespace: string, object: KubeObject, options: StorageOptions): Promise<void> | undefined {
+    const { rules, fact } = this.served;
     const meta = object.metadata!;
     matchNamespace(object, fact.namespaced ? namespace : '');
     delete meta.resourceVersion;
@@ -208,7 +212,20 @@ export class GenericStorage implements ResourceStorage {
     rules.prepareForCreate?.(object, this.#strategyContext(context));
     if (this.#hasStatus && !this.served.conform) fillField(fact.type, object as Record<string, unknown>, 'status');
     const errors = [...(rules.checksMetadata === false ? [] : this.#metaErrors(object)), ...(rules.validate?.(object) ?? [])];
-    if (errors.length === 0 && rules.validateLater) errors.push(...(await rules.validateLater(object)));
+    if (errors.length > 0 || !rules.validateLater) return this.#checkCreate(context, namespace, object, options, errors);
+    return rules.validateLater(object).then((later) => this.#checkCreate(context, namespace, object, options, later));
+  }
+
+  /** `errors`: what the kind's own rules have found. */
+  #checkCreate(
+    context: RequestContext,
+    namespace: string,
+    object: KubeObject,
+    options: StorageOptions,
+    errors: FieldError[],
+  ): Promise<void> | undefined {
+    const { rules, storageKind: kind, fact } = this.served;
+    const meta = object.metadata!;
     // What holds for every kind is looked at when the kind's own rules have found nothing; they looked at all but this rule for names.
     if (errors.length === 0)
       errors.push(
@@ -218,8 +235,8 @@ export class GenericStorage implements ResourceStorage {
       );
     if (errors.length > 0) throw invalid({ group: kind.group, kind: object.kind ?? kind.kind }, meta.name ?? '', errors);
     for (const text of rules.warnings?.(object) ?? []) context.warn(text);
-    if (options.admit)
-      await this.parts.admission().validate(this.#attributes('CREATE', context, namespace, meta.name ?? '', object, undefined));
+    if (!options.admit) return undefined;
+    return this.parts.admission().validate(this.#attributes('CREATE', context, namespace, meta.name ?? '', object, undefined));
   }
 
   /** Metadata as the kind's own rules have it. */
@@ -274,7 +291,8 @@ export class GenericStorage implements ResourceStorage {
       }
       if (options.admit) {
         const attributes = this.#attributes('UPDATE', context, namespace, name, object, old, subresource);
-        await this.parts.admission().admit(attributes);
+        const admitting = this.parts.admission().admit(attributes);
+        if (admitting) await admitting;
         object = attributes.object ?? object;
       }
       const version = object.metadata?.resourceVersion;
@@ -293,7 +311,8 @@ export class GenericStorage implements ResourceStorage {
         throw modified(this.resource, name);
       }
       (object.metadata ??= {}).resourceVersion = old.metadata?.resourceVersion ?? '';
-      const finish = await this.parts.hooks()?.beginUpdate?.(context, object, old);
+      const beginning = this.parts.hooks()?.beginUpdate?.(context, object, old);
+      const finish = beginning && (await beginning);
       const result = await this.#settled(finish, () => this.#replace(context, key, object, old, stored!, subresource, options));
       if (result) return { object: result, created: false };
       stored = await this.#stored.current(key, true);
@@ -316,8 +335,10 @@ export class GenericStorage implements ResourceStorage {
       if (!subresource && this.served.rules.validateLater) await this.#validateLater(object, old);
     }
     const same = changesNothing(object, old);
-    if (options.admit)
-      await this.parts.admission().validate(this.#attributes('UPDATE', context, namespace, name, object, old, subresource));
+    const validating = options.admit
+      ? this.parts.admission().validate(this.#attributes('UPDATE', context, namespace, name, object, old, subresource))
+      : undefined;
+    if (validating) await validating;
     if (this.removedByUpdate(object, old)) {
       if (context.dryRun) return object;
       const revision = await this.#stored.remove(key, stored.revision);
@@ -522,22 +543,7 @@ export class GenericStorage implements ResourceStorage {
     subresource = '',
     options: DeleteOptions = {},
   ): AdmissionAttributes {
-    return {
-      operation,
-      kind: this.served.kind,
-      subresource,
-      // A Namespace is in itself, as upstream has it.
-      namespace: this.served.kind.resource === 'namespaces' && this.served.kind.group === '' ? name : namespace,
-      name,
-      object,
-      oldObject,
-      options: requestOptions(operation, context, options),
-      dryRun: context.dryRun,
-      user: context.user,
-      served: this.served,
-      warn: (text) => context.warn(text),
-      annotate: (key, value) => context.annotate(key, value),
-    };
+    return new WriteAttributes(this.served, operation, context, namespace, name, object, oldObject, subresource, options);
   }
 }
 
