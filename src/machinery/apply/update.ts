@@ -36,6 +36,8 @@ export interface UpdateOptions<T extends KubeObject> {
 /** The object with other managedFields; itself where they are the same already. */
 export function withManagedFields<T extends KubeObject>(object: T, managed: ObjectMeta['managedFields']): T {
   if (object.metadata?.managedFields === managed) return object;
+  if (managed && object.metadata && !('managedFields' in object.metadata))
+    return { ...object, metadata: { ...object.metadata, managedFields: managed } };
   const { managedFields: _, ...metadata } = object.metadata ?? {};
   return { ...object, metadata: managed ? { ...metadata, managedFields: managed } : metadata };
 }

@@ -13,25 +13,28 @@ export class VersionedComparison {
   readonly #before: object;
   readonly #after: object;
   readonly #versions: Versions | undefined;
-  readonly #known = new Map<string, Comparison | undefined | 'gone'>();
   readonly #apiVersion: string;
+  readonly #changes: Comparison | undefined;
+  /** In other versions. */
+  #others: Map<string, Comparison | undefined | 'gone'> | undefined;
 
   constructor(before: object, after: object, schema: TypeSchema, apiVersion: string, versions: Versions | undefined) {
     this.#before = before;
     this.#after = after;
     this.#apiVersion = apiVersion;
     this.#versions = versions;
-    this.#known.set(apiVersion, compare(before, after, schema));
+    this.#changes = compare(before, after, schema);
   }
 
   /** The comparison in a version; "gone" where that is not served any more. */
   at(apiVersion: string): Comparison | undefined | 'gone' {
-    const version = this.#versions ? apiVersion : this.#apiVersion;
-    if (this.#known.has(version)) return this.#known.get(version);
-    const before = this.#versions!(this.#before, version);
-    const after = this.#versions!(this.#after, version);
+    if (!this.#versions || apiVersion === this.#apiVersion) return this.#changes;
+    const others = (this.#others ??= new Map());
+    if (others.has(apiVersion)) return others.get(apiVersion);
+    const before = this.#versions(this.#before, apiVersion);
+    const after = this.#versions(this.#after, apiVersion);
     const found = before && after ? compare(before.object, after.object, after.schema) : 'gone';
-    this.#known.set(version, found);
+    others.set(apiVersion, found);
     return found;
   }
 }

@@ -27,7 +27,19 @@ function ask(
     const plugin = plugins[index]!;
     if (!plugin.handles(attributes)) continue;
     const pending = plugin[what]!(attributes);
-    if (pending) return pending.then(() => ask(plugins, what, attributes, index + 1));
+    if (pending) return askAfter(pending, plugins, what, attributes, index + 1);
   }
   return undefined;
+}
+
+async function askAfter(
+  pending: Promise<void>,
+  plugins: readonly AdmissionPlugin[],
+  what: 'admit' | 'validate',
+  attributes: AdmissionAttributes,
+  next: number,
+): Promise<void> {
+  await pending;
+  const more = ask(plugins, what, attributes, next);
+  if (more) await more;
 }
