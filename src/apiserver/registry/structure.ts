@@ -13,10 +13,13 @@ import type { GoKind } from './conversion-text.ts';
 export class StructureError extends Error {
   /** The same as told where maps are made into a type; undefined where that says the same. */
   readonly converted: string | undefined;
-  constructor(message: string, converted?: string) {
+  /** Go's decoder goes on after it, and tells it where nothing worse follows: a text that its type itself reads and refuses. */
+  readonly goesOn: boolean;
+  constructor(message: string, converted?: string, goesOn = false) {
     super(message);
     this.name = 'StructureError';
     this.converted = converted;
+    this.goesOn = goesOn;
   }
 }
 
@@ -34,6 +37,8 @@ interface Place {
 
 interface Walk {
   unknown: string[];
+  /** Fields of a wrong type are passed over. */
+  goesOn: boolean;
 }
 
 interface Struct {
@@ -77,6 +82,7 @@ function mismatch(value: unknown, place: Place, goType: string, shown = jsonType
       ? `json: cannot unmarshal ${shown} into Go struct field ${owner?.struct ?? ''}.${path} of type ${goType}`
       : `json: cannot unmarshal ${shown} into Go value of type ${goType}`,
     conversionText(value, goType, kind),
+    true,
   );
 }
 
@@ -115,7 +121,7 @@ const scalars: Record<string, Reader> = {
 /** Checks base64 as Go's decoder does: line breaks are ignored, padding is wanted. */
 function base64(text: string): string {
   const clean = text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]/g, '') : text;
-  const illegal = (what: string): StructureError => new StructureError(what, `error decoding from json: ${what}`);
+  const illegal = (what: string): StructureError => new StructureError(what, `error decoding from json: ${what}`, true);
   const bad = clean.search(/[^A-Za-z0-9+/=]/);
   if (bad >= 0) throw illegal(`illegal base64 data at input byte ${bad}`);
   const equals = clean.indexOf('=');
@@ -223,6 +229,10 @@ const scalarTypes = { string: 'string', boolean: 'boolean', int32: 'number', int
 /** Lists that mean something else when they are empty than when they are absent, though Go writes neither. */
 const tellingLists = new Set(['io.k8s.api.autoscaling.v2.HPAScalingRules.policies']);
 
+/** upstream: api/resource/v1/types.go. */
+const qualified = /\.api\.resource\.v\d\w*\.Device(?:Attribute|Capacity)$/;
+const keysOf = ({ type }: FieldFact): string => (qualified.test(type) ? 'v1.QualifiedName' : 'string');
+
 /** Fields without omitempty upstream: an empty list or map in them is kept. Others are left out where Go would leave out their zero. */
 function readerOf(fact: FieldFact, telling = false): Reader {
   const element = fact.go && /^(\[\]|map\[string\])*(.*)$/.exec(fact.go)![2]!;
@@ -242,7 +252,7 @@ function readerOf(fact: FieldFact, telling = false): Reader {
     };
   }
   if (fact.map) {
-    const goType = wholeNamed ? fact.go! : `map[string]${element ?? goName(fact.type)}`;
+    const goType = wholeNamed ? fact.go! : `map[${keysOf(fact)}]${element ?? goName(fact.type)}`;
     const zero = zeroOf(fact.type);
     return (value, at, walk) => {
       if (typeof value !== 'object' || value === null || Array.isArray(value)) throw mismatch(value, at, goType, jsonType(value), 'map');
@@ -287,7 +297,8 @@ const zeroOf = (type: string): (() => unknown) => {
   if (type === 'int32' || type === 'int64' || type === 'double') return () => 0;
   if (type.endsWith('.Quantity')) return () => '0';
   if (type === 'any' || type.endsWith('.JSON') || type.endsWith('.RawExtension')) return () => null;
-  return type.startsWith('[]') ? () => [] : () => ({});
+  if (type.startsWith('[]')) return () => [];
+  return special[type] ? () => ({}) : () => readStruct(structOf(type), {}, undefined, { unknown: [], goesOn: false });
 };
 
 function valueReader(type: string): Reader {
@@ -329,11 +340,21 @@ function readStruct(struct: Struct, value: unknown, at: Place | undefined, walk:
       continue;
     }
     if (item === null || item === undefined) continue;
-    const read = reader(item, { parent: at, segment: key, struct: name, embedded: struct.embedded.get(key) }, walk);
+    const place = { parent: at, segment: key, struct: name, embedded: struct.embedded.get(key) };
+    const read = walk.goesOn ? goingOn(reader, item, place, walk) : reader(item, place, walk);
     if (read !== undefined) out[key] = read;
   }
   for (const [key, zero] of struct.absent) if (out[key] === undefined) out[key] = zero();
   return out;
+}
+
+function goingOn(reader: Reader, item: unknown, place: Place, walk: Walk): unknown {
+  try {
+    return reader(item, place, walk);
+  } catch (error) {
+    if (error instanceof StructureError && error.goesOn) return undefined;
+    throw error;
+  }
 }
 
 /** `object` (changed) with what Go writes of a field's own fields that nobody set. */
@@ -344,6 +365,13 @@ export function fillField(type: string, object: Record<string, unknown>, field: 
 
 /** A private copy of `value` with the structure of `type`, and the paths of the fields it had too many. Throws a StructureError. */
 export function conform(type: string, value: unknown): { value: Record<string, unknown>; unknown: string[] } {
-  const walk: Walk = { unknown: [] };
-  return { value: readStruct(structOf(type), value, undefined, walk) as Record<string, unknown>, unknown: walk.unknown };
+  const walk: Walk = { unknown: [], goesOn: false };
+  const struct = structOf(type);
+  try {
+    return { value: readStruct(struct, value, undefined, walk) as Record<string, unknown>, unknown: walk.unknown };
+  } catch (error) {
+    // What comes later may end the reading at once, and is told then.
+    if (error instanceof StructureError && error.goesOn) readStruct(struct, value, undefined, { unknown: [], goesOn: true });
+    throw error;
+  }
 }

@@ -166,7 +166,7 @@ class ServiceHooks implements StorageHooks {
   #takePort(service: Service, asked: number, settlement: Settlement, dryRun: boolean): number {
     const owner = service.metadata!.uid!;
     let port = asked;
-    if (asked) this.#ports.allocate(asked, owner);
+    if (asked) this.#ports.allocate(asked, owner, dryRun);
     else port = this.#ports.next(owner);
     const giveBack = (): void => this.#ports.release(port, owner);
     settlement.onFailure.push(giveBack);

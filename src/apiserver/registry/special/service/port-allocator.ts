@@ -46,8 +46,9 @@ export class PortAllocator {
   }
 
   /** Takes this very port. Throws PortError. */
-  allocate(port: number, owner: string): void {
-    if (port < this.first || port > this.last)
+  allocate(port: number, owner: string, dryRun = false): void {
+    // upstream: portallocator/operation.go Allocate: a dry run does not look at the range.
+    if ((port < this.first || port > this.last) && !dryRun)
       throw new PortError(`provided port is not in the valid range. The range of valid ports is ${this.first}-${this.last}`);
     if (this.#owners.has(port)) throw new PortError('provided port is already allocated');
     this.#owners.set(port, owner);
