@@ -1,8 +1,14 @@
 /** An audit event as it is written: audit.k8s.io/v1 Event, its fields in upstream's order. */
 import type { Status } from '#api';
 import type { RequestInfo, UserInfo } from '../contract.ts';
-import type { Headers } from '../proxy/contract.ts';
 import type { Level, Stage } from './policy.ts';
+
+/** How a request came. */
+export interface Asked {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly remoteAddress: string;
+}
 
 export interface AuditEvent {
   kind: 'Event';
@@ -21,7 +27,7 @@ export function shortUserAgent(header: string | undefined): string {
 }
 
 /** Whom the request came by, the client first. upstream: apimachinery/pkg/util/net SourceIPs. */
-export function sourceIPs(headers: Headers, remote: string): string[] {
+export function sourceIPs(headers: Asked['headers'], remote: string): string[] {
   const forwarded = String(headers['x-forwarded-for'] ?? '')
     .split(',')
     .map((address) => address.trim())

@@ -3,9 +3,8 @@ import type { Clock } from '#machinery/clock';
 import { internalError } from '#machinery/status';
 import type { KubeObject } from '#machinery/meta';
 import type { RequestInfo, UserInfo } from '../contract.ts';
-import type { Exchange } from '../proxy/contract.ts';
 import { microTime, objectReference, responseStatus, shortUserAgent, sourceIPs, userOf, withoutManagedFields } from './event.ts';
-import type { AuditEvent } from './event.ts';
+import type { Asked, AuditEvent } from './event.ts';
 import type { AuditPolicy, Stage, Verdict } from './policy.ts';
 
 /** Where events go. */
@@ -22,7 +21,7 @@ export interface AuditBackend {
 export interface AuditedRequest {
   auditID: string;
   /** What is told of how it came; requests of this process come by no connection. */
-  exchange: Pick<Exchange, 'url' | 'headers' | 'remoteAddress'>;
+  exchange: Asked;
   info: RequestInfo;
   user: UserInfo;
   /** Milliseconds since 1970. */

@@ -1,8 +1,7 @@
 /** What is in the queues now, as tables. upstream: flowcontrol/apf_controller_debug.go. */
 import type { Clock } from '#machinery/clock';
-import type { FlowRequest } from './flow-request.ts';
+import type { FlowRequest, Queue } from './flow-request.ts';
 import type { PriorityLevel } from './priority-level.ts';
-import type { Queue } from './queue-set.ts';
 
 type Levels = Iterable<PriorityLevel>;
 

@@ -1,6 +1,5 @@
 import type { RequestInfo, UserInfo } from '../contract.ts';
 import type { Flow } from './classify.ts';
-import type { Queue } from './queue-set.ts';
 import type { Work } from './work-estimate.ts';
 
 /** One request on its way through a priority level. Times are the clock's monotonic milliseconds. */
@@ -29,4 +28,14 @@ export class FlowRequest {
     this.arrived = arrived;
     this.seats = Math.max(work.seats, work.finalSeats);
   }
+}
+
+export interface Queue {
+  index: number;
+  waiting: Set<FlowRequest>;
+  executing: Set<FlowRequest>;
+  nextR: number;
+  seatsInUse: number;
+  /** Seat-seconds of those that wait. */
+  waitingWork: number;
 }

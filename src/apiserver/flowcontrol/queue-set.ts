@@ -10,22 +10,12 @@
  */
 import type { Clock } from '#machinery/clock';
 import type { Demand } from './demand.ts';
-import type { FlowRequest } from './flow-request.ts';
+import type { FlowRequest, Queue } from './flow-request.ts';
 
 export interface Queuing {
   queues: number;
   handSize: number;
   lengthLimit: number;
-}
-
-export interface Queue {
-  index: number;
-  waiting: Set<FlowRequest>;
-  executing: Set<FlowRequest>;
-  nextR: number;
-  seatsInUse: number;
-  /** Seat-seconds of those that wait. */
-  waitingWork: number;
 }
 
 export type Outcome = 'execute' | 'wait' | 'reject';

@@ -7,15 +7,10 @@ import type { Answer } from '../handlers/contract.ts';
 import type { Accepted } from './negotiation.ts';
 import { listMeta } from './list-body.ts';
 import { shapedList, shapedObject } from './shapes.ts';
+import type { EncodeContext } from './shapes.ts';
 
 type ObjectAnswer = Answer & { type: 'object' };
 type ListAnswer = Answer & { type: 'list' };
-
-/** What the encoders need of the world: the time, for ages in tables. */
-export interface EncodeContext {
-  now: number;
-  includeObject: string;
-}
 
 /** At once where the bytes are in the cache. */
 export function encodeAnswer(

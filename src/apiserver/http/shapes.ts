@@ -4,9 +4,14 @@ import { notAcceptable } from '#machinery/status';
 import type { CachedObject, ServedResource } from '../contract.ts';
 import type { Answer } from '../handlers/contract.ts';
 import { listMetaOf } from '../registry/generic/listing.ts';
-import type { EncodeContext } from './encode.ts';
 import { acceptedTypes } from './negotiation.ts';
 import type { Shape } from './negotiation.ts';
+
+/** What the encoders need of the world: the time, for ages in tables. */
+export interface EncodeContext {
+  now: number;
+  includeObject: string;
+}
 
 export const partial = (object: KubeObject, version: string): KubeObject => ({
   kind: 'PartialObjectMetadata',

@@ -11,7 +11,6 @@ import { createPod, deletePod, isNamespaceTerminating, podFromTemplate } from '.
 import { inDeletionOrder, isPodActive, isPodReady, isPodTerminating } from '../pods.ts';
 import { slowStart } from '../slow-start.ts';
 import { IndexSet } from './index-intervals.ts';
-import type { FailureRecord } from './job.ts';
 import {
   allFailuresOf,
   failsIndex,
@@ -35,6 +34,12 @@ type JobStatus = NonNullable<Job['status']>;
 
 /** So many pods are made, deleted or counted in one go. */
 const most = 500;
+
+/** Failures since the last success, and when the last one was. */
+export interface FailureRecord {
+  count: number;
+  last?: number;
+}
 
 export interface JobMemory {
   expectations: Expectations;

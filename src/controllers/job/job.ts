@@ -11,12 +11,7 @@ import { controlledBy, indexByController, ownerKeys } from '../owner.ts';
 import { matches } from '../selector.ts';
 import { isTracked, trackingFinalizer } from './job-pods.ts';
 import { JobSync } from './job-sync.ts';
-
-/** Failures since the last success, and when the last one was. */
-export interface FailureRecord {
-  count: number;
-  last?: number;
-}
+import type { FailureRecord } from './job-sync.ts';
 
 export const isFinished = (job: Job): boolean => isTrue(job.status?.conditions, 'Complete') || isTrue(job.status?.conditions, 'Failed');
 
