@@ -31,6 +31,16 @@ export interface Change extends Batch {
   logged?: number;
 }
 
+/** Records looked at in one turn of the loop: who waits for the log does not wait for what is put into LMDB meanwhile. */
+const step = 500;
+
+async function* inSteps(records: readonly Record[]): AsyncIterable<readonly Record[]> {
+  for (let at = 0; at < records.length; at += step) {
+    if (at > 0) await new Promise((resolve) => setImmediate(resolve));
+    yield records.slice(at, at + step);
+  }
+}
+
 export class LmdbBacking implements Backing {
   readonly reserve = 1000;
   readonly path: string;
@@ -126,19 +136,21 @@ export class LmdbBacking implements Backing {
   }
 
   async #put({ records, revision, leases, superfluous, compactRevision = 0, logged }: Change): Promise<void> {
-    const removed = this.#present(superfluous);
+    const removed = await this.#present(superfluous);
     let checksum = minus(this.#state.checksum, removed.checksum);
     const headers = Buffer.allocUnsafeSlow(records.reduce((sum, record) => sum + headerSize(record), 0));
     let at = 0;
     let sequence = this.#sequence;
-    const parts = records.map((record) => {
-      const header = headers.subarray(at, (at += headerSize(record)));
-      sumValue(record);
-      writeHeader(record, header);
-      checksum = plus(checksum, crc32(header));
-      record.sequence = ++sequence;
-      return { record, header };
-    });
+    const parts: { record: Record; header: Buffer }[] = [];
+    for await (const part of inSteps(records))
+      for (const record of part) {
+        const header = headers.subarray(at, (at += headerSize(record)));
+        sumValue(record);
+        writeHeader(record, header);
+        checksum = plus(checksum, crc32(header));
+        record.sequence = ++sequence;
+        parts.push({ record, header });
+      }
     const { state } = this;
     await this.#commit(
       {
@@ -204,20 +216,23 @@ export class LmdbBacking implements Backing {
   }
 
   async #free(records: readonly Record[]): Promise<void> {
-    const removed = this.#present(records);
+    const removed = await this.#present(records);
     if (removed.records.length === 0) return;
     const checksum = minus(this.#state.checksum, removed.checksum);
     await this.#commit({ ...this.#state, checksum }, removed.records.length, false, (keep) => this.#remove(removed.records, keep));
   }
 
   /** Of records to remove, those that are there, and what they add to the checksum. */
-  #present(records: readonly Record[]): { records: Record[]; checksum: number } {
+  async #present(records: readonly Record[]): Promise<{ records: Record[]; checksum: number }> {
     let checksum = 0;
-    const present = records.filter((record) => {
-      const header = this.#tables.records.getBinary(record.sequence);
-      if (header) checksum = plus(checksum, crc32(header));
-      return header !== undefined;
-    });
+    const present: Record[] = [];
+    for await (const part of inSteps(records))
+      for (const record of part) {
+        const header = this.#tables.records.getBinary(record.sequence);
+        if (!header) continue;
+        checksum = plus(checksum, crc32(header));
+        present.push(record);
+      }
     return { records: present, checksum };
   }
 
