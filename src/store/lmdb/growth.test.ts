@@ -27,7 +27,7 @@ const between = (least: number, most: number) => (random: Random) => Math.floor(
 const churns: Churn[] = [
   { name: 'small values', size: between(50, 500) },
   { name: 'small values, read all the while', size: between(50, 500), reads: true },
-  { name: 'values of one or two pages', size: between(3000, 6000), slack: 1.15 },
+  { name: 'values of one or two pages', size: between(3000, 6000), slack: 1.25 },
   { name: 'values of all sizes', size: (random) => Math.floor(100 / (random.next() + 0.001)), slack: 1.25 },
   { name: 'keys that come and go', size: between(50, 500), passing: true },
   { name: 'more writers at once than a step of compaction takes', size: between(50, 500), writers: 1500 },
