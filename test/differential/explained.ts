@@ -171,4 +171,42 @@ export const explained: Explanation[] = [
     path: 'body.details.causes',
     why: 'Expressions are compiled once all else is right.',
   },
+  {
+    request: 'random *',
+    path: 'body.details.causes.*.message',
+    upstream: /^conflict with "/,
+    coxswain: /^conflict with "/,
+    why: 'Upstream walks the managers of a conflict in the order of a map; the message, which has them in order, is compared.',
+  },
+  {
+    request: 'random *',
+    path: 'body.details.causes.*.field',
+    upstream: /^\./,
+    coxswain: /^\./,
+    why: 'The same: only fields in conflict begin with a dot.',
+  },
+  {
+    request: 'random *',
+    path: 'body.message',
+    upstream: /^map: map.* does not contain declared merge key: /,
+    coxswain: /^map: map.* does not contain declared merge key: /,
+    why: 'Upstream looks at the fields of a patch in the order of a map, and tells what it finds first.',
+  },
+  {
+    request: 'random *autoscaler*',
+    path: 'body.details.causes.*.message',
+    upstream: /\\"currentMetrics\\":null/,
+    coxswain: /\\"currentMetrics\\":\[\]/,
+    why: 'The object that is quoted has null for an empty list upstream.',
+  },
+  {
+    request: 'random apiservices*',
+    path: 'body.*',
+    why: 'Both servers write the availability of an API in their own time, so that answers differ from run to run.',
+  },
+  {
+    request: 'random flowschemas*',
+    path: 'body.*',
+    why: 'Both servers mark dangling flow schemas in their own time, so that answers differ from run to run.',
+  },
 ];

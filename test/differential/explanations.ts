@@ -9,13 +9,16 @@ export interface Explanation {
   request: string;
   /** Where in the answer, the same way: "body.metadata.managedFields*". */
   path: string;
-  /** Only where upstream, or Coxswain, answers just that. */
+  /** Only where upstream, or Coxswain, answers just that, or a text like that. */
   upstream?: unknown;
   coxswain?: unknown;
   why: string;
 }
 
 const pattern = (text: string): RegExp => new RegExp(`^${text.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*')}$`);
+
+const isLike = (found: unknown, wanted: unknown): boolean =>
+  wanted instanceof RegExp ? typeof found === 'string' && wanted.test(found) : JSON.stringify(wanted) === JSON.stringify(found);
 
 const file = join(import.meta.dirname, 'open.tsv');
 
@@ -61,7 +64,7 @@ export class Explanations {
   /** `open` false: only what is decided counts. */
   explains(id: string, difference: Difference, open = true): boolean {
     const same = (explanation: Explanation, side: 'upstream' | 'coxswain'): boolean =>
-      !(side in explanation) || JSON.stringify(explanation[side]) === JSON.stringify(difference[side]);
+      !(side in explanation) || isLike(difference[side], explanation[side]);
     const found = this.#known.filter(
       ({ request, path, explanation }) =>
         request.test(id) && path.test(difference.path) && same(explanation, 'upstream') && same(explanation, 'coxswain'),
@@ -70,8 +73,10 @@ export class Explanations {
     return found.length > 0 || (open && this.#open.has(`${id}\t${difference.path}`));
   }
 
-  /** Explanations of nothing: what they spoke of is mended. */
+  /** Explanations of nothing in the corpus: what they spoke of is mended. */
   unused(): string[] {
-    return this.#known.filter(({ used }) => !used).map(({ explanation: { request, path } }) => `${request}: ${path}`);
+    return this.#known
+      .filter(({ used, explanation }) => !used && !explanation.request.startsWith('random '))
+      .map(({ explanation: { request, path } }) => `${request}: ${path}`);
   }
 }

@@ -101,6 +101,19 @@ test('an update of what a manager has leaves its fields the object they were; wh
   assert.deepEqual(Object.keys(owners(none)), ['me/Update']);
 });
 
+test('an object with items that have no key is not tracked any more', () => {
+  const options = { manager: 'one', apiVersion: 'v1', schema: factTypeSchema('io.k8s.api.core.v1.ServiceAccount')!, now: 0 };
+  const account = (...secrets: object[]) => ({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'x' }, secrets }) as Any;
+  const live = trackUpdate<Any>({ ...options, live: undefined, updated: account({ name: 's' }) });
+  assert.deepEqual(Object.keys(owners(live)), ['one/Update']);
+  const sent = { ...account({ name: 's' }, { namespace: 'n' }), metadata: live.metadata! };
+  assert.equal(trackUpdate<Any>({ ...options, live, updated: sent }).metadata!.managedFields, undefined);
+});
+
+test('members are told level by level: first those of a level, then what lies below', () => {
+  assert.deepEqual(pathsOf(fieldsOf(['spec.a.b', 'spec.c'])), ['.spec.c', '.spec.a.b']);
+});
+
 test('clients may reset what is tracked', () => {
   const created = update(undefined, deployment({ replicas: 1 }), 'a');
   const stored = { ...created, metadata: { ...created.metadata, uid: 'u' } };

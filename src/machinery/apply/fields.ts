@@ -105,17 +105,15 @@ function replaced(a: Fields, changed: Readonly<Record<string, Fields | undefined
   return steps;
 }
 
-/** All members, each as its steps, in order. */
+/** All members, each as its steps: at each level first the members, then what lies below. upstream: fieldpath Set.Iterate. */
 export function membersOf(fields: Fields | undefined): string[][] {
   const found: string[][] = [];
   const walk = (at: Fields, path: readonly string[]): void => {
-    for (const key of Object.keys(at).sort(compareElements)) {
-      if (key === '.') continue;
-      const below = [...path, key];
-      const child = at[key]!;
-      if (isMember(child)) found.push(below);
-      walk(child, below);
-    }
+    const steps = Object.keys(at)
+      .filter((key) => key !== '.')
+      .sort(compareElements);
+    for (const key of steps) if (isMember(at[key])) found.push([...path, key]);
+    for (const key of steps) walk(at[key]!, [...path, key]);
   };
   if (fields) walk(fields, []);
   return found;

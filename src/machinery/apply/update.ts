@@ -72,8 +72,8 @@ export function trackUpdate<T extends KubeObject>(options: UpdateOptions<T>): T 
   try {
     track(managed, options);
   } catch (error) {
-    // What cannot be told apart (items without keys) is not tracked; the write goes on. upstream: UpdateNoErrors.
-    if (error instanceof PathElementError) return updated;
+    // An object with items that cannot be told apart (without keys) is not tracked any more; the write goes on. upstream: UpdateNoErrors.
+    if (error instanceof PathElementError) return untracked(updated);
     throw error;
   }
   return withManagedFields(

@@ -46,14 +46,15 @@ export function checkClaimSpec(errors: Errors, path: string, spec: PersistentVol
     if (dataSourceRef.namespace)
       invalidFor(errors, `${path}.dataSourceRef.namespace`, dataSourceRef.namespace, nameIsDNSLabel(dataSourceRef.namespace, false));
   }
+  // The value that upstream shows is a path, which its messages print as an object without fields.
   if (dataSource && dataSourceRef?.namespace)
-    errors.push(invalidField(path, `${path}.dataSource`, 'may not be specified when dataSourceRef.namespace is specified'));
+    errors.push(invalidField(path, {}, 'may not be specified when dataSourceRef.namespace is specified'));
   else if (
     dataSource &&
     dataSourceRef &&
     (dataSource.apiGroup !== dataSourceRef.apiGroup || dataSource.kind !== dataSourceRef.kind || dataSource.name !== dataSourceRef.name)
   )
-    errors.push(invalidField(path, `${path}.dataSource`, 'must match dataSourceRef'));
+    errors.push(invalidField(path, {}, 'must match dataSourceRef'));
   if (spec.volumeAttributesClassName)
     invalidFor(
       errors,
