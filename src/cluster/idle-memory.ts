@@ -40,7 +40,7 @@ export function ownHeap(): Heap | undefined {
       last = now;
       return utilization;
     },
-    release: () => gc({ type: 'major', execution: 'async', flavor: 'last-resort' }),
+    release: () => gc({ type: 'major', execution: 'async', flavor: 'regular' }),
     onCollection(told) {
       const observer = new PerformanceObserver(told);
       observer.observe({ entryTypes: ['gc'] });

@@ -60,9 +60,17 @@ const clock = systemClock;
  * A young generation half as large as Node's: 45 MB less in use after work, at the same processor time. The old one is looked through for the first
  * time at 128 MB, then whenever it has grown by 70 %. V8 lets a busy process' grow to several times what it holds: 100 MB more after 50,000 writes.
  * With steps of 40 % from the start, a small heap was looked through every thousand writes, for a fifth of their processor time and 30 MB.
- * The rest is given back when it is quiet (idle-memory.ts).
+ * The rest is given back when it is quiet (idle-memory.ts), and by nobody else: V8's own reducer, and collections that look for the last byte, forget
+ * the shapes that compiled code was made for, and with them the code. A burst after a minute's rest then took a quarter more processor time.
  */
-const heapFlags = ['--max-semi-space-size=8', '--initial-old-space-size=128', '--heap-growing-percent=70', '--expose-gc'];
+const heapFlags = [
+  '--max-semi-space-size=8',
+  '--initial-old-space-size=128',
+  '--heap-growing-percent=70',
+  '--no-memory-reducer',
+  '--retain-maps-for-n-gc=100',
+  '--expose-gc',
+];
 
 /** The C library would give each of a dozen threads a part of memory of its own, and keep in each what its busiest moment took. */
 const allocator = { MALLOC_ARENA_MAX: '2' };
