@@ -196,10 +196,24 @@ export class LmdbBacking implements Backing {
   /** Sees to it that later writes find room for so many pages. Rejects with StoreError 'no-space'. */
   async makeRoom(pages: number, puts: boolean): Promise<void> {
     if (this.#room.has(pages, puts)) return;
+    await this.#next(() => this.#reserve(pages, puts));
+  }
+
+  async #reserve(pages: number, puts: boolean): Promise<void> {
     try {
-      await this.#next(() => this.#room.reserve(pages, puts, () => pagesIn(this.#tables)));
+      await this.#room.reserve(pages, puts, () => pagesIn(this.#tables));
     } catch (error) {
       throw error instanceof StoreError ? error : failureOf(this.path, error);
+    }
+  }
+
+  /** For LMDB itself to write so many pages. */
+  async #makeReady(pages: number, puts: boolean): Promise<void> {
+    await this.#reserve(pages, puts);
+    try {
+      await this.#room.probe();
+    } catch (error) {
+      throw failureOf(this.path, error);
     }
   }
 
@@ -307,7 +321,7 @@ export class LmdbBacking implements Backing {
     // Each fails with the batch; the batch's own failure is the one that is looked at.
     const keep = (operation: Promise<unknown>): void => void operation.then(undefined, () => undefined);
     if (this.#broken !== undefined) await this.#reopen();
-    await this.#room.reserve(pages, puts, () => pagesIn(this.#tables));
+    await this.#makeReady(pages, puts);
     try {
       await this.#tables.root.batch(() => {
         fill(keep);

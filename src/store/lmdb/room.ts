@@ -1,7 +1,7 @@
 /**
- * Sees to it that LMDB never meets a full disk: before a write, the file is made longer by as much as the write may need at most.
- * So a lack of space shows here, before anything has happened. (lmdb 3.5.6 writes beyond a buffer of its own when the system refuses it
- * a page, which ends the process sooner or later.)
+ * Sees to it that LMDB meets neither a full disk nor one that takes no writes: before a write, the file is made longer by as much as the
+ * write may need at most, and one page of it that is not in use is written. So what is wrong shows here, before anything has happened.
+ * (lmdb 3.5.6 writes beyond a buffer of its own when the system refuses it a page, which ends the process sooner or later.)
  * Puts leave some of the room alone, so that what makes space again (deletions, compaction) has what it needs: LMDB writes new pages even then.
  */
 import { statSync } from 'node:fs';
@@ -50,6 +50,13 @@ export class Room {
   /** So many pages need not be reserved. */
   has(pages: number, puts: boolean): boolean {
     return this.#left >= cost(pages, puts);
+  }
+
+  /** Writes the last page, where it is surely not in use. Rejects with the system's error where the disk takes no writes. */
+  async probe(): Promise<void> {
+    if (this.#left < 1) return;
+    await using file = await open(this.#path, 'r+');
+    await file.write(Buffer.alloc(pageSize), 0, pageSize, (this.#allocated - 1) * pageSize);
   }
 
   /** A commit has taken so many at most. */
