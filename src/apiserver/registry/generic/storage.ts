@@ -31,7 +31,7 @@ import {
 } from '#machinery/status';
 import type { FieldError } from '#machinery/status';
 import type { Store } from '#store';
-import type { AdmissionAttributes, CachedObject, Operation, ServedResource, WatchCache } from '../../contract.ts';
+import type { CachedObject, ServedResource, WatchCache } from '../../contract.ts';
 import type { DeleteOptions, Finish, RequestContext, ResourceStorage, StorageHooks, StorageOptions } from '../contract.ts';
 import type { StorageTraits } from '../served.ts';
 import type { AdmissionChain } from './admission-chain.ts';
@@ -142,7 +142,7 @@ export class GenericStorage implements ResourceStorage {
   async create(context: RequestContext, namespace: string, object: KubeObject, options: StorageOptions = {}): Promise<KubeObject> {
     const meta = (object.metadata ??= {});
     if (options.admit) {
-      const attributes = this.#attributes('CREATE', context, namespace, meta.name ?? '', object, undefined);
+      const attributes = new WriteAttributes(this.served, 'CREATE', context, namespace, meta.name ?? '', object, undefined);
       const admitting = this.parts.admission().admit(attributes);
       if (admitting) await admitting;
       object = attributes.object ?? object;
@@ -236,7 +236,9 @@ export class GenericStorage implements ResourceStorage {
     if (errors.length > 0) throw invalid({ group: kind.group, kind: object.kind ?? kind.kind }, meta.name ?? '', errors);
     for (const text of rules.warnings?.(object) ?? []) context.warn(text);
     if (!options.admit) return undefined;
-    return this.parts.admission().validate(this.#attributes('CREATE', context, namespace, meta.name ?? '', object, undefined));
+    return this.parts
+      .admission()
+      .validate(new WriteAttributes(this.served, 'CREATE', context, namespace, meta.name ?? '', object, undefined));
   }
 
   /** Metadata as the kind's own rules have it. */
@@ -269,7 +271,7 @@ export class GenericStorage implements ResourceStorage {
       const meta = (object.metadata ??= {});
       if (!old) {
         if (options.admit) {
-          const attributes = this.#attributes('CREATE', context, namespace, name, object, undefined);
+          const attributes = new WriteAttributes(this.served, 'CREATE', context, namespace, name, object, undefined);
           await this.parts.admission().admit(attributes);
           object = attributes.object ?? object;
         }
@@ -290,7 +292,7 @@ export class GenericStorage implements ResourceStorage {
         );
       }
       if (options.admit) {
-        const attributes = this.#attributes('UPDATE', context, namespace, name, object, old, subresource);
+        const attributes = new WriteAttributes(this.served, 'UPDATE', context, namespace, name, object, old, subresource);
         const admitting = this.parts.admission().admit(attributes);
         if (admitting) await admitting;
         object = attributes.object ?? object;
@@ -336,7 +338,7 @@ export class GenericStorage implements ResourceStorage {
     }
     const same = changesNothing(object, old);
     const validating = options.admit
-      ? this.parts.admission().validate(this.#attributes('UPDATE', context, namespace, name, object, old, subresource))
+      ? this.parts.admission().validate(new WriteAttributes(this.served, 'UPDATE', context, namespace, name, object, old, subresource))
       : undefined;
     if (validating) await validating;
     if (this.removedByUpdate(object, old)) {
@@ -434,7 +436,7 @@ export class GenericStorage implements ResourceStorage {
       }
       this.checkPreconditions(old, preconditions);
       if (storageOptions.admit && !admitted) {
-        const attributes = this.#attributes('DELETE', context, namespace, name, undefined, old, '', options);
+        const attributes = new WriteAttributes(this.served, 'DELETE', context, namespace, name, undefined, old, '', options);
         await this.parts.admission().admit(attributes);
         await this.parts.admission().validate(attributes);
         admitted = true;
@@ -531,19 +533,6 @@ export class GenericStorage implements ResourceStorage {
     } finally {
       await finish(succeeded);
     }
-  }
-
-  #attributes(
-    operation: Operation,
-    context: RequestContext,
-    namespace: string,
-    name: string,
-    object: KubeObject | undefined,
-    oldObject: KubeObject | undefined,
-    subresource = '',
-    options: DeleteOptions = {},
-  ): AdmissionAttributes {
-    return new WriteAttributes(this.served, operation, context, namespace, name, object, oldObject, subresource, options);
   }
 }
 

@@ -28,8 +28,8 @@ export class WriteAttributes implements AdmissionAttributes {
     name: string,
     object: KubeObject | undefined,
     oldObject: KubeObject | undefined,
-    subresource: string,
-    options: DeleteOptions,
+    subresource = '',
+    options: DeleteOptions = {},
   ) {
     const { kind } = served;
     this.operation = operation;
