@@ -199,19 +199,11 @@ export class LmdbBacking implements Backing {
     await this.#next(() => this.#reserve(pages, puts));
   }
 
-  async #reserve(pages: number, puts: boolean): Promise<void> {
+  /** `probed`: LMDB itself is to write now. */
+  async #reserve(pages: number, puts: boolean, probed = false): Promise<void> {
     try {
       await this.#room.reserve(pages, puts, () => pagesIn(this.#tables));
-    } catch (error) {
-      throw error instanceof StoreError ? error : failureOf(this.path, error);
-    }
-  }
-
-  /** For LMDB itself to write so many pages. */
-  async #makeReady(pages: number, puts: boolean): Promise<void> {
-    await this.#reserve(pages, puts);
-    try {
-      await this.#room.probe();
+      if (probed) await this.#room.probe();
     } catch (error) {
       throw failureOf(this.path, error);
     }
@@ -321,7 +313,7 @@ export class LmdbBacking implements Backing {
     // Each fails with the batch; the batch's own failure is the one that is looked at.
     const keep = (operation: Promise<unknown>): void => void operation.then(undefined, () => undefined);
     if (this.#broken !== undefined) await this.#reopen();
-    await this.#makeReady(pages, puts);
+    await this.#reserve(pages, puts, true);
     try {
       await this.#tables.root.batch(() => {
         fill(keep);
