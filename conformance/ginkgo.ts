@@ -1,6 +1,7 @@
 /** Runs one part of the suite and tells how far it is. */
 import { spawn } from 'node:child_process';
-import { createWriteStream, existsSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Options } from './options.ts';
 import { progress } from './progress.ts';
@@ -38,7 +39,9 @@ export function runPart(part: Part, label: string, options: Options, target: Tar
     '--e2e-verify-service-account=false',
     ...(options.contentType === 'json' ? ['--kube-api-content-type=application/json'] : []),
   ];
-  const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+  // Tests leave files and sockets there. Not in `out`: a socket's path must be short.
+  const temporary = mkdtempSync(join(tmpdir(), 'e2e-'));
+  const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TMPDIR: temporary } });
   const seconds = upstreamSeconds();
   const upstream = testsOf(part, seconds.keys()).map((name) => seconds.get(name)!);
   const shown = progress(upstream, part.procs, (line) => console.log(line));
@@ -63,6 +66,7 @@ export function runPart(part: Part, label: string, options: Options, target: Tar
     const finish = (then: () => void): void => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
       shown.stop();
+      rmSync(temporary, { recursive: true, force: true });
       kept.end(then);
     };
     child.once('error', (error) => finish(() => reject(new Error(`Cannot run the suite: ${error.message}`, { cause: error }))));
