@@ -10,7 +10,9 @@
  * that and those who look at the store from outside.
  * Room in LMDB's file is reserved before something is logged: what is in the log can always be put there.
  */
+import { join } from 'node:path';
 import type { Clock, Random, Timer } from '#machinery/clock';
+import { releaseMapped } from '#machinery/memory';
 import { StoreError } from '../contract.ts';
 import type { Backing, Batch, Recovered } from '../mvcc/backing.ts';
 import type { Record } from '../mvcc/record.ts';
@@ -66,7 +68,8 @@ export class LoggedBacking implements Backing {
     this.#path = path;
     this.#clock = clock;
     this.#random = random;
-    this.#recent = new RecentValues(clock);
+    // What was looked at lately is in memory; the pages it came from, and those that LMDB went through to write, need not be.
+    this.#recent = new RecentValues(clock, () => releaseMapped(join(path, 'data.mdb')));
     this.#lmdb = new LmdbBacking(path, this.#recent);
     this.reserve = this.#lmdb.reserve;
   }

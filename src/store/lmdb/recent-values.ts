@@ -19,9 +19,12 @@ export class RecentValues {
   /** Of the values that are newer. */
   #bytes = 0;
   #timer: Timer | undefined;
+  readonly #turned: () => void;
 
-  constructor(clock: Clock) {
+  /** `turned` is told of each turn. */
+  constructor(clock: Clock, turned: () => void = () => undefined) {
     this.#clock = clock;
+    this.#turned = turned;
   }
 
   /** Keeps the value that a record has, for a while. Once for each time that it got one. */
@@ -53,5 +56,6 @@ export class RecentValues {
     this.#older = this.#newer;
     this.#newer = [];
     this.#bytes = 0;
+    this.#turned();
   }
 }
