@@ -14,7 +14,7 @@ import { noValue } from '../mvcc/record.ts';
 import type { Record } from '../mvcc/record.ts';
 import { clearDefragment, defragment } from './defragment.ts';
 import { failureOf } from './failures.ts';
-import { headerSize, minus, plus, sumValue, writeHeader } from './format.ts';
+import { headerSize, headerSum, minus, plus, sumValue, writeHeader } from './format.ts';
 import type { State } from './format.ts';
 import { checkMetaPages, markMade } from './meta-pages.ts';
 import { own } from './owner.ts';
@@ -136,20 +136,19 @@ export class LmdbBacking implements Backing {
   }
 
   async #put({ records, revision, leases, superfluous, compactRevision = 0, logged }: Change): Promise<void> {
-    const removed = await this.#present(superfluous);
+    const removed = await present(superfluous);
     let checksum = minus(this.#state.checksum, removed.checksum);
     const headers = Buffer.allocUnsafeSlow(records.reduce((sum, record) => sum + headerSize(record), 0));
     let at = 0;
-    let sequence = this.#sequence;
-    const parts: { record: Record; header: Buffer }[] = [];
+    const first = this.#sequence + 1;
+    const parts: Buffer[] = [];
     for await (const part of inSteps(records))
       for (const record of part) {
         const header = headers.subarray(at, (at += headerSize(record)));
         sumValue(record);
         writeHeader(record, header);
         checksum = plus(checksum, crc32(header));
-        record.sequence = ++sequence;
-        parts.push({ record, header });
+        parts.push(header);
       }
     const { state } = this;
     await this.#commit(
@@ -163,9 +162,9 @@ export class LmdbBacking implements Backing {
       pagesOf(records) + removed.records.length,
       records.some((record) => record.version > 0),
       (keep) => {
-        for (const { record, header } of parts) {
-          keep(this.#tables.records.put(record.sequence, header));
-          if (record.size > 0) keep(this.#tables.values.put(record.sequence, record.value as Buffer));
+        for (const [index, { size, value }] of records.entries()) {
+          keep(this.#tables.records.put(first + index, parts[index]!));
+          if (size > 0) keep(this.#tables.values.put(first + index, value as Buffer));
         }
         for (const { id, ttl } of leases) {
           if (ttl === undefined) {
@@ -179,8 +178,9 @@ export class LmdbBacking implements Backing {
         this.#remove(removed.records, keep);
       },
     );
-    this.#sequence = sequence;
+    for (const record of removed.records) record.sequence = 0;
     for (const record of records) {
+      record.sequence = ++this.#sequence;
       if (record.size === 0) continue;
       if (this.#recent) this.#recent.keep(record);
       else record.value = undefined;
@@ -222,24 +222,11 @@ export class LmdbBacking implements Backing {
   }
 
   async #free(records: readonly Record[]): Promise<void> {
-    const removed = await this.#present(records);
+    const removed = await present(records);
     if (removed.records.length === 0) return;
     const checksum = minus(this.#state.checksum, removed.checksum);
     await this.#commit({ ...this.#state, checksum }, removed.records.length, false, (keep) => this.#remove(removed.records, keep));
-  }
-
-  /** Of records to remove, those that are there, and what they add to the checksum. */
-  async #present(records: readonly Record[]): Promise<{ records: Record[]; checksum: number }> {
-    let checksum = 0;
-    const present: Record[] = [];
-    for await (const part of inSteps(records))
-      for (const record of part) {
-        const header = this.#tables.records.getBinary(record.sequence);
-        if (!header) continue;
-        checksum = plus(checksum, crc32(header));
-        present.push(record);
-      }
-    return { records: present, checksum };
+    for (const record of removed.records) record.sequence = 0;
   }
 
   #remove(records: readonly Record[], keep: (operation: Promise<unknown>) => void): void {
@@ -310,8 +297,12 @@ export class LmdbBacking implements Backing {
    * `pages`: how many it may need for what it puts or removes; `puts`: it must leave room for deletions.
    */
   async #commit(state: State, pages: number, puts: boolean, fill: (keep: (operation: Promise<unknown>) => void) => void): Promise<void> {
-    // Each fails with the batch; the batch's own failure is the one that is looked at.
-    const keep = (operation: Promise<unknown>): void => void operation.then(undefined, () => undefined);
+    let kept: Promise<unknown> | undefined;
+    // Each fails with the batch; the batch's own failure is the one that is looked at. Mostly they are one promise.
+    const keep = (operation: Promise<unknown>): void => {
+      if (operation !== kept) operation.then(undefined, () => undefined);
+      kept = operation;
+    };
     if (this.#broken !== undefined) await this.#reopen();
     await this.#reserve(pages, puts, true);
     try {
@@ -341,6 +332,19 @@ export class LmdbBacking implements Backing {
       throw new StoreError('closed', `Store ${this.path} must be opened anew: after a failed write it is at ${found}, not at ${known}`);
     this.#broken = undefined;
   }
+}
+
+/** Of records to remove, those that are there, and what they add to the checksum. */
+async function present(records: readonly Record[]): Promise<{ records: Record[]; checksum: number }> {
+  let checksum = 0;
+  const found: Record[] = [];
+  for await (const part of inSteps(records))
+    for (const record of part) {
+      if (record.sequence === 0) continue;
+      checksum = plus(checksum, headerSum(record));
+      found.push(record);
+    }
+  return { records: found, checksum };
 }
 
 /** lmdb gives the reason of a failed commit in a promise beside the error. */

@@ -14,7 +14,7 @@ export interface Record {
   readonly size: number;
   /** A back end that has it on disk may drop it from memory. */
   value: Uint8Array | undefined;
-  /** Where a back end keeps it; grows with each record. */
+  /** Where a back end keeps it; grows with each record. 0: nowhere. */
   sequence: number;
   /** CRC-32 of the value, where a back end needs it; signed, which V8 keeps in the record itself. */
   checksum: number;

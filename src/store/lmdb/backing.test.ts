@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Record } from '../mvcc/record.ts';
+import { LmdbBacking } from './backing.ts';
+import { sumValue } from './format.ts';
+import { verifyStore } from './mod.ts';
+
+const recordAt = (revision: number): Record => {
+  const value = Buffer.from(`value ${revision}`);
+  const record = {
+    key: `key-${revision}`,
+    createRevision: revision,
+    modRevision: revision,
+    version: 1,
+    lease: 0,
+    sequence: 0,
+    checksum: 0,
+  };
+  return { ...record, size: value.length, value };
+};
+
+test('what is freed once more, or was never written, changes nothing', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'coxswain-backing-')), 'store');
+  try {
+    const backing = new LmdbBacking(path);
+    await backing.recover();
+    const records = Array.from({ length: 1200 }, (_, index) => recordAt(index + 2));
+    for (const record of records) sumValue(record);
+    const [first, second, never] = [records.slice(0, 500), records.slice(500, 1000), records.slice(1000)];
+    await backing.write({ records: [...first, ...second], revision: 1001, leases: [], superfluous: never });
+    await backing.drop(first);
+    await backing.write({ records: never.splice(0, 100), revision: 1101, leases: [], superfluous: [...first, ...second.slice(0, 250)] });
+    await backing.drop([...second.slice(0, 300), ...never]);
+    await backing.close(1101);
+    const { records: kept, keys } = await verifyStore(path);
+    assert.deepEqual({ kept, keys }, { kept: 300, keys: 300 });
+    const again = new LmdbBacking(path);
+    const recovered = await again.recover();
+    assert.deepEqual(
+      recovered.records.map(({ key }) => key),
+      records.slice(800, 1100).map(({ key }) => key),
+    );
+    await again.drop(recovered.records.slice(0, 10));
+    await again.drop(recovered.records.slice(0, 20));
+    await again.close(recovered.revision);
+    assert.equal((await verifyStore(path)).records, 280);
+  } finally {
+    rmSync(join(path, '..'), { recursive: true, force: true });
+  }
+});
