@@ -14,7 +14,7 @@ import { noValue } from '../mvcc/record.ts';
 import type { Record } from '../mvcc/record.ts';
 import { clearDefragment, defragment } from './defragment.ts';
 import { failureOf } from './failures.ts';
-import { headerSize, headerSum, minus, plus, sumValue, writeHeader } from './format.ts';
+import { headerSize, headerSum, minus, plus, writeHeader } from './format.ts';
 import type { State } from './format.ts';
 import { checkMetaPages, markMade } from './meta-pages.ts';
 import { own } from './owner.ts';
@@ -119,7 +119,10 @@ export class LmdbBacking implements Backing {
     }
   }
 
-  /** Frees what is superfluous in the same commit: on their own, compaction's commits would cost writers two syncs each. */
+  /**
+   * The records know the checksums of their values.
+   * Frees what is superfluous in the same commit: on their own, compaction's commits would cost writers two syncs each.
+   */
   write(batch: Change): Promise<boolean> {
     return this.#next(async () => {
       if (batch.superfluous.length > 0)
@@ -145,7 +148,6 @@ export class LmdbBacking implements Backing {
     for await (const part of inSteps(records))
       for (const record of part) {
         const header = headers.subarray(at, (at += headerSize(record)));
-        sumValue(record);
         writeHeader(record, header);
         checksum = plus(checksum, crc32(header));
         parts.push(header);

@@ -4,6 +4,7 @@ import { StoreError } from '../contract.ts';
 import type { KeyValue } from '../contract.ts';
 import type { Record } from '../mvcc/record.ts';
 import { LmdbBacking } from './backing.ts';
+import { valueSum } from './format.ts';
 
 export interface StoreContents {
   revision: number;
@@ -26,7 +27,7 @@ export async function importStore(path: string, { revision, keyValues, leases }:
       size: value.length,
       value,
       sequence: 0,
-      checksum: 0,
+      checksum: valueSum(value),
     }))
     .sort((a, b) => a.modRevision - b.modRevision);
   try {
