@@ -13,6 +13,7 @@ import type { KubeObject } from '#machinery/meta';
 import { expired, tooManyRequests } from '#machinery/status';
 import type { CacheEvent, CachedObject, CacheWatch, WatchCache } from '../contract.ts';
 import { CacheEntry, withRevision } from './cached-object.ts';
+import type { Again } from './cached-object.ts';
 import { takeDecoded } from './decoded.ts';
 import { KeptLists } from './kept-lists.ts';
 import { CacheWatchers } from './watchers.ts';
@@ -248,17 +249,21 @@ export class ResourceCache implements WatchCache {
 
   #newWindow(start: number): EventWindow {
     const { store, window } = this.#options;
-    return new EventWindow(start, window, store.read && ((event) => this.#layOff(event)));
+    return new EventWindow(start, window, store.read && this.#layOff);
   }
 
-  /** A state of the past needs no memory where the store has it. */
-  #layOff({ type, current, previous }: CacheEvent): void {
-    const before = previous as CacheEntry | undefined;
-    if (type === 'DELETED') (current as CacheEntry).layOff(() => this.#settle(withRevision(before!.object, current.revision)));
-    before?.layOff(() => this.#again(before.key, before.revision));
+  /** A state of the past needs no memory where the store has it. There are many of them: what makes them again is one function for all. */
+  readonly #layOff = (event: CacheEvent): void => {
+    const before = event.previous as CacheEntry | undefined;
+    if (event.type === 'DELETED') (event.current as CacheEntry).layOff(this.#deletionOf(before!));
+    before?.layOff(this.#again);
+  };
+
+  #deletionOf(before: CacheEntry): Again {
+    return ({ revision }) => this.#settle(withRevision(before.object, revision));
   }
 
-  #again(key: string, revision: number): KubeObject {
+  readonly #again = ({ key, revision }: CacheEntry): KubeObject => {
     const { store } = this.#options;
     let found: KeyValue | undefined;
     try {
@@ -268,7 +273,7 @@ export class ResourceCache implements WatchCache {
     }
     if (!found || found.modRevision !== revision) throw expired(`too old resource version: ${revision} (${store.compactRevision()})`);
     return this.#settle(withRevision(this.#decode(found.value, key), revision));
-  }
+  };
 
   /** `known`: what its writer said that it decodes to. */
   #entry({ key, value, modRevision }: KeyValue, known: KubeObject | undefined): CacheEntry | undefined {

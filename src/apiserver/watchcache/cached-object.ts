@@ -13,13 +13,16 @@ export function jsonBytes(object: KubeObject): Uint8Array {
 export const withLineEnd = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength + 1);
 
+/** Makes the object of an entry anew. */
+export type Again = (entry: CacheEntry) => KubeObject;
+
 /** One state of one object. Its encodings are made when first asked for, once, however many watchers and lists want them. */
 export class CacheEntry implements CachedObject {
   readonly key: string;
   readonly revision: number;
   #object: KubeObject | undefined;
   /** Set where it was laid off: makes the object again. */
-  #again: (() => KubeObject) | undefined;
+  #again: Again | undefined;
   #briefly: WeakRef<Uint8Array> | undefined;
   #bytes: Uint8Array | undefined;
   /** What the store holds, where it is the object's JSON without a resourceVersion. Given up once `bytes` was made of it. */
@@ -34,14 +37,14 @@ export class CacheEntry implements CachedObject {
   }
 
   get object(): KubeObject {
-    return this.#object ?? this.#again!();
+    return this.#object ?? this.#again!(this);
   }
 
   /**
    * Gives up the object and its encodings. A past state is rarely asked for again: `again` then makes it anew, each time.
    * It throws where the past is over.
    */
-  layOff(again: () => KubeObject): void {
+  layOff(again: Again): void {
     if (this.#again) return;
     this.#again = again;
     this.#object = this.#bytes = this.#stored = this.#encoded = undefined;
@@ -51,7 +54,7 @@ export class CacheEntry implements CachedObject {
     if (this.#bytes) return this.#bytes;
     if (this.#again) {
       let bytes = this.#briefly?.deref();
-      if (!bytes) this.#briefly = new WeakRef((bytes = jsonBytes(this.#again())));
+      if (!bytes) this.#briefly = new WeakRef((bytes = jsonBytes(this.#again(this))));
       return bytes;
     }
     this.#bytes = (this.#stored && spliced(this.#stored, this.revision)) ?? jsonBytes(this.object);
@@ -64,7 +67,7 @@ export class CacheEntry implements CachedObject {
   }
 
   encoded(mediaType: string, encode: (object: KubeObject) => Uint8Array): Uint8Array {
-    if (this.#again) return encode(this.#again());
+    if (this.#again) return encode(this.#again(this));
     let bytes = this.#encoded?.get(mediaType);
     if (!bytes) (this.#encoded ??= new Map()).set(mediaType, (bytes = encode(this.object)));
     return bytes;
