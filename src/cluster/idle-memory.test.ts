@@ -33,9 +33,10 @@ const cases: [what: string, steps: { busy: number; size: number; left?: number; 
 for (const [what, steps] of cases)
   test(what, async () => {
     const clock = virtualClock();
-    let told = (): void => undefined;
+    let told: (whole: boolean) => void = () => undefined;
     let [size, busy, released, subscribed] = [0, 0, 0, true];
     let left = 0;
+    let trimmed = 0;
     const held = releaseWhenIdle(
       {
         size: () => size,
@@ -45,6 +46,7 @@ for (const [what, steps] of cases)
           size = left * mega;
           return Promise.resolve();
         },
+        trim: () => void trimmed++,
         onCollection(listener) {
           told = listener;
           return { [Symbol.dispose]: () => void (subscribed = false) };
@@ -54,19 +56,24 @@ for (const [what, steps] of cases)
     );
     for (const step of steps) {
       [size, busy, released, left] = [step.size * mega, step.busy, 0, step.left ?? step.size];
-      told();
-      told();
+      trimmed = 0;
+      told(false);
+      await clock.advance(200);
+      assert.equal(trimmed, 0);
+      told(true);
+      told(true);
       await clock.advance(10_000);
       assert.equal(released, step.released ? 1 : 0);
+      assert.equal(trimmed, 1, 'once for collections that follow one another');
     }
     // Nobody looks while nothing is collected.
     busy = 0;
     await clock.advance(10_000);
-    [size, released] = [180 * mega, 0];
+    [size, released, trimmed] = [180 * mega, 0, 0];
     await clock.advance(600_000);
     assert.equal(released, 0);
-    told();
+    told(true);
     held[Symbol.dispose]();
     await clock.advance(600_000);
-    assert.deepEqual([released, subscribed], [0, false]);
+    assert.deepEqual([released, trimmed, subscribed], [0, 0, false]);
   });

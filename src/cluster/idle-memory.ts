@@ -1,11 +1,14 @@
 /**
- * Gives back, in a quiet moment, the memory that work has taken. V8 keeps what its busiest moment needed until more work makes it look through
- * its heap again, so a cluster that rests would hold twice its memory for days. Collections tell that there is work; its end is waited for.
+ * Gives memory back: after a collection what its buffers took, and in a quiet moment what work has taken. V8 keeps what its busiest moment needed
+ * until more work makes it look through its heap again, so a cluster that rests would hold twice its memory for days. Collections tell that there
+ * is work; its end is waited for.
  */
-import { PerformanceObserver, performance } from 'node:perf_hooks';
+import { PerformanceObserver, constants, performance } from 'node:perf_hooks';
+import type { PerformanceEntry } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { Clock, Timer } from '#machinery/clock';
 import type { Log } from '#machinery/log';
+import { releaseFreed } from '#machinery/memory';
 
 /** The process whose memory it is. */
 export interface Heap {
@@ -15,17 +18,24 @@ export interface Heap {
   busy(): number;
   /** Looks through all of it and gives back what is free; everything else waits meanwhile. */
   release(): Promise<unknown>;
-  /** Tells of every collection, until disposed. */
-  onCollection(told: () => void): Disposable;
+  /** Gives back what is free beside it, where buffers are. */
+  trim(): void;
+  /** Tells of every collection, and whether it looked through all of the heap, until disposed. */
+  onCollection(told: (whole: boolean) => void): Disposable;
 }
 
 /** How long a moment is that is looked at, in milliseconds. */
 const moment = 10_000;
 const quiet = 0.05;
+/** Another thread frees the buffers that a collection has found; in milliseconds. */
+const freeing = 200;
 /** Less is not worth a pause. */
 const worthwhile = 1.25;
 /** A larger heap would take more than half a second, and grows and shrinks with its objects rather than with the work. */
 const largest = 192 * 1024 * 1024;
+
+const isWhole = (collection: PerformanceEntry): boolean =>
+  (collection as PerformanceEntry & { detail: { kind: number } }).detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR;
 
 /** This process's heap; undefined where Node was started without `--expose-gc`. */
 export function ownHeap(): Heap | undefined {
@@ -41,8 +51,9 @@ export function ownHeap(): Heap | undefined {
       return utilization;
     },
     release: () => gc({ type: 'major', execution: 'async', flavor: 'regular' }),
+    trim: releaseFreed,
     onCollection(told) {
-      const observer = new PerformanceObserver(told);
+      const observer = new PerformanceObserver((list) => told(list.getEntries().some(isWhole)));
       observer.observe({ entryTypes: ['gc'] });
       return { [Symbol.dispose]: () => observer.disconnect() };
     },
@@ -51,6 +62,7 @@ export function ownHeap(): Heap | undefined {
 
 export function releaseWhenIdle(heap: Heap, { clock, log }: { clock: Clock; log: Log }): Disposable {
   let timer: Timer | undefined;
+  let trimming: Timer | undefined;
   let releasing = false;
   /** The size that quiet leaves. */
   let low = 0;
@@ -73,13 +85,19 @@ export function releaseWhenIdle(heap: Heap, { clock, log }: { clock: Clock; log:
       log.debug('Gave memory back', { bytes: before - low });
     });
   };
-  const subscription = heap.onCollection(() => {
+  const subscription = heap.onCollection((whole) => {
+    if (whole)
+      trimming ??= clock.setTimeout(() => {
+        trimming = undefined;
+        heap.trim();
+      }, freeing);
     if (!timer && !releasing) wait();
   });
   return {
     [Symbol.dispose]() {
       subscription[Symbol.dispose]();
       timer?.cancel();
+      trimming?.cancel();
     },
   };
 }

@@ -6,6 +6,7 @@ import { readFileSync, realpathSync } from 'node:fs';
 
 interface Calls {
   madvise(address: bigint, length: bigint, advice: number): number;
+  malloc_trim(padding: bigint): number;
 }
 
 /** madvise: the pages are not needed for now. Those of a shared mapping of a file lose nothing by it: they are in the file. */
@@ -18,11 +19,17 @@ function find(): Calls | undefined {
   try {
     const { functions } = process.getBuiltinModule('node:ffi').dlopen(null, {
       madvise: { arguments: ['uint64', 'uint64', 'int32'], return: 'int32' },
+      malloc_trim: { arguments: ['uint64'], return: 'int32' },
     });
     return functions;
   } catch {
     return undefined;
   }
+}
+
+/** What was freed, buffers above all, the C library keeps where something that is in use lies behind it; takes some milliseconds. */
+export function releaseFreed(): void {
+  calls()?.malloc_trim(0n);
 }
 
 /**
