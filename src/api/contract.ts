@@ -23,6 +23,25 @@ export interface StrategyContext {
   user: { name: string; uid?: string; groups: readonly string[]; extra?: Record<string, string[]> };
 }
 
+/** What is wrong with an expression, told of `path`: nothing where it compiles. */
+export type ExpressionCheck = (path: string, expression: string) => FieldError[];
+
+/** The expressions of one policy. Variables are known to what is asked after them. */
+export interface PolicyExpressionChecks {
+  condition: ExpressionCheck;
+  variable(path: string, name: string, expression: string): FieldError[];
+  validation: ExpressionCheck;
+  message: ExpressionCheck;
+  annotation: ExpressionCheck;
+}
+
+/** Compiles what clients write: validation tells what it finds where upstream does, beside what else is wrong. */
+export interface ExpressionChecks {
+  webhookCondition: ExpressionCheck;
+  policy(has: { params: boolean; variables: boolean }): PolicyExpressionChecks;
+  deviceSelector: ExpressionCheck;
+}
+
 /** One column of `kubectl get`. upstream: pkg/printers/internalversion/printers.go. */
 export interface Column<T> {
   name: string;
@@ -48,13 +67,12 @@ export interface KindRules<T extends KubeObject = KubeObject> {
   prepareForCreate?(object: T, context: StrategyContext): void;
   /** Changes `object`: restores from `old` what this update may not touch (status). */
   prepareForUpdate?(object: T, old: T, context: StrategyContext): void;
-  validate?(object: T): FieldError[];
+  validate?(object: T, expressions?: ExpressionChecks): FieldError[];
   /** Runs beside metadata validation. Includes validate's rules where upstream does. */
-  validateUpdate?(object: T, old: T): FieldError[];
-  /**
-   * What takes loading (expressions, default values in schemas). Runs at creation and at updates of the main resource, after the checks
-   * above have found nothing.
-   */
+  validateUpdate?(object: T, old: T, expressions?: ExpressionChecks): FieldError[];
+  /** Whether there are expressions to compile. Only then are the two above given what does so: CEL takes its time to load. */
+  hasExpressions?(object: T, old?: T): boolean;
+  /** What takes loading (default values in schemas). Runs at creation and at updates of the main resource, after the checks above have found nothing. */
   validateLater?(object: T, old?: T): Promise<FieldError[]>;
   /** Whether the kind's rules look at metadata; where they do not (events), only what holds for all kinds is checked. Default true. */
   checksMetadata?: boolean;

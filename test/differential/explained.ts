@@ -167,11 +167,6 @@ export const explained: Explanation[] = [
     why: 'A dry run takes ports and gives them back, so that it is refused as the request would be; upstream makes numbers up.',
   },
   {
-    request: 'rich admission policy/create * spec.variables.0*',
-    path: 'body.details.causes',
-    why: 'Expressions are compiled once all else is right.',
-  },
-  {
     request: 'random *',
     path: 'body.details.causes.*.message',
     upstream: /^conflict with "/,

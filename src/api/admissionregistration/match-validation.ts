@@ -2,6 +2,7 @@
 import { isDNS1035Label, isDNS1123Subdomain, nameIsPathSegment } from '#machinery/names';
 import { checkQualifiedName, checkSelector, duplicate, invalidField, invalidFor, required, tooMany, unsupported } from '../checks.ts';
 import type { Errors } from '../checks.ts';
+import type { ExpressionCheck } from '../contract.ts';
 import type { MatchCondition, MatchResources, NamedRuleWithOperations, ParamKind, RuleWithOperations } from '../facts/types.ts';
 
 export const failurePolicies = ['Fail', 'Ignore'];
@@ -83,12 +84,18 @@ export function checkMatchResources(errors: Errors, path: string, match: MatchRe
     for (const [index, rule] of (match[field] ?? []).entries()) checkNamedRule(errors, `${path}.${field}[${index}]`, rule);
 }
 
-/** All but whether the expressions compile. */
-export function checkMatchConditions(errors: Errors, path: string, conditions: readonly MatchCondition[]): void {
+export function checkMatchConditions(
+  errors: Errors,
+  path: string,
+  conditions: readonly MatchCondition[],
+  check: ExpressionCheck | undefined,
+): void {
   if (conditions.length > mostConditions) errors.push(tooMany(path, conditions.length, mostConditions));
   const names = new Set<string>();
   for (const [index, { name, expression }] of (conditions as Partial<MatchCondition>[]).entries()) {
-    if (!expression?.trim()) errors.push(required(`${path}[${index}].expression`));
+    const text = expression?.trim();
+    if (!text) errors.push(required(`${path}[${index}].expression`));
+    else if (check) errors.push(...check(`${path}[${index}].expression`, text));
     const at = `${path}[${index}].name`;
     if (!name) {
       errors.push(required(at));

@@ -4,7 +4,7 @@ import { equal } from '#machinery/meta';
 import { defineKind } from '../contract.ts';
 import { ageColumn, integer } from '../columns.ts';
 import { defaultWebhook } from './defaults.ts';
-import { validateWebhooks } from './webhook-validation.ts';
+import { hasConditions, validateWebhooks } from './webhook-validation.ts';
 
 export const mutatingWebhookConfigurationRules = defineKind<MutatingWebhookConfiguration>({
   kind: MutatingWebhookConfiguration,
@@ -14,8 +14,9 @@ export const mutatingWebhookConfigurationRules = defineKind<MutatingWebhookConfi
       webhook.reinvocationPolicy ??= 'Never';
     }
   },
-  validate: (configuration) => validateWebhooks(configuration),
+  validate: (configuration, expressions) => validateWebhooks(configuration, undefined, expressions),
   validateUpdate: validateWebhooks,
+  hasExpressions: hasConditions,
   generation: (configuration, old) => !equal(configuration.webhooks, old.webhooks),
   allowUnconditionalUpdate: false,
   columns: [integer('Webhooks', (configuration) => configuration.webhooks?.length ?? 0), ageColumn],

@@ -1,4 +1,4 @@
-/** upstream: ValidateValidatingAdmissionPolicy, -Binding in pkg/apis/admissionregistration/validation. Whether expressions compile is for the server to say. */
+/** upstream: ValidateValidatingAdmissionPolicy, -Binding in pkg/apis/admissionregistration/validation. */
 import { nameIsDNSSubdomain, nameIsPathSegment, validateConditions } from '#machinery/names';
 import {
   checkName,
@@ -12,6 +12,7 @@ import {
   unsupported,
 } from '../checks.ts';
 import type { Errors } from '../checks.ts';
+import type { ExpressionChecks, PolicyExpressionChecks } from '../contract.ts';
 import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from '../facts/kinds.ts';
 import type { AuditAnnotation, ParamRef, Validation, Variable } from '../facts/types.ts';
 import { same } from '../same.ts';
@@ -25,24 +26,35 @@ const reserved = new Set(
   'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(' '),
 );
 
-function checkVariable(errors: Errors, path: string, { name, expression }: Partial<Variable>): void {
-  if (!name?.trim()) errors.push(required(`${path}.name`, 'name is not specified'));
+type Expressions = PolicyExpressionChecks | undefined;
+
+function checkVariable(errors: Errors, path: string, { name = '', expression }: Partial<Variable>, expressions: Expressions): void {
+  if (!name.trim()) errors.push(required(`${path}.name`, 'name is not specified'));
   else if (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name) || reserved.has(name))
     errors.push(invalidField(`${path}.name`, name, 'must be a valid CEL identifier'));
   if (!expression?.trim()) errors.push(required(`${path}.expression`, 'expression is not specified'));
+  else if (expressions) errors.push(...expressions.variable(`${path}.expression`, name, expression));
 }
 
-function checkValidation(errors: Errors, path: string, validation: Partial<Validation>): void {
+function checkValidation(errors: Errors, path: string, validation: Partial<Validation>, expressions: Expressions): void {
   const { expression, message = '', messageExpression = '', reason } = validation;
   if (!expression?.trim()) errors.push(required(`${path}.expression`, 'expression is not specified'));
+  else if (expressions) errors.push(...expressions.validation(`${path}.expression`, expression));
   if (messageExpression && !messageExpression.trim())
     errors.push(invalidField(`${path}.messageExpression`, messageExpression, 'must be non-empty if specified'));
+  else if (messageExpression && expressions) errors.push(...expressions.message(`${path}.messageExpression`, messageExpression));
   if (message && !message.trim()) errors.push(invalidField(`${path}.message`, message, 'must be non-empty if specified'));
   else if (/[\n\r]/.test(message.trim())) errors.push(invalidField(`${path}.message`, message, 'must not contain line breaks'));
   checkOptional(errors, `${path}.reason`, reason, reasons);
 }
 
-function checkAnnotations(errors: Errors, path: string, name: string, annotations: readonly AuditAnnotation[]): void {
+function checkAnnotations(
+  errors: Errors,
+  path: string,
+  name: string,
+  annotations: readonly AuditAnnotation[],
+  expressions: Expressions,
+): void {
   if (annotations.length > mostAnnotations)
     errors.push(invalidField(path, annotations, `must not have more than ${mostAnnotations} auditAnnotations`));
   const keys = new Set<string>();
@@ -54,19 +66,21 @@ function checkAnnotations(errors: Errors, path: string, name: string, annotation
     if (length === 0) errors.push(required(`${at}.valueExpression`, 'valueExpression is not specified'));
     else if (length > longestValueExpression)
       errors.push(required(`${at}.valueExpression`, `must not exceed ${longestValueExpression} bytes in length`));
+    else if (expressions) errors.push(...expressions.annotation(`${at}.valueExpression`, valueExpression));
     if (keys.has(key)) errors.push(duplicate(`${at}.key`, key));
     keys.add(key);
   }
 }
 
 /** Stored conditions are not looked at again. */
-export const keepsConditions = (policy: ValidatingAdmissionPolicy, old: ValidatingAdmissionPolicy | undefined): boolean =>
+const keepsConditions = (policy: ValidatingAdmissionPolicy, old: ValidatingAdmissionPolicy | undefined): boolean =>
   old !== undefined && same(policy.spec?.paramKind, old.spec?.paramKind) && same(policy.spec?.matchConditions, old.spec?.matchConditions);
 
-export function validatePolicy(policy: ValidatingAdmissionPolicy, old?: ValidatingAdmissionPolicy): Errors {
+export function validatePolicy(policy: ValidatingAdmissionPolicy, old?: ValidatingAdmissionPolicy, checks?: ExpressionChecks): Errors {
   const errors: Errors = [];
   const spec = policy.spec ?? {};
-  const { failurePolicy, paramKind, matchConstraints: match, validations = [], auditAnnotations = [] } = spec;
+  const { failurePolicy, paramKind, matchConstraints: match, variables = [], validations = [], auditAnnotations = [] } = spec;
+  const expressions = checks?.policy({ params: paramKind !== undefined, variables: variables.length > 0 });
   if (failurePolicy === undefined) errors.push(required('spec.failurePolicy'));
   checkOptional(errors, 'spec.failurePolicy', failurePolicy, failurePolicies);
   if (paramKind) checkParamKind(errors, 'spec.paramKind', paramKind);
@@ -74,14 +88,15 @@ export function validatePolicy(policy: ValidatingAdmissionPolicy, old?: Validati
     checkMatchResources(errors, 'spec.matchConstraints', match);
     if (!match.resourceRules?.length) errors.push(required('spec.matchConstraints.resourceRules'));
   } else errors.push(required('spec.matchConstraints'));
-  if (!keepsConditions(policy, old)) checkMatchConditions(errors, 'spec.matchConditions', spec.matchConditions ?? []);
-  for (const [index, variable] of (spec.variables ?? []).entries()) checkVariable(errors, `spec.variables[${index}]`, variable);
+  if (!keepsConditions(policy, old))
+    checkMatchConditions(errors, 'spec.matchConditions', spec.matchConditions ?? [], expressions?.condition);
+  for (const [index, variable] of variables.entries()) checkVariable(errors, `spec.variables[${index}]`, variable, expressions);
   if (!validations.length && !auditAnnotations.length) {
     const detail = 'validations or auditAnnotations must contain at least one item';
     errors.push(required('spec.validations', detail), required('spec.auditAnnotations', detail));
   }
-  for (const [index, validation] of validations.entries()) checkValidation(errors, `spec.validations[${index}]`, validation);
-  checkAnnotations(errors, 'spec.auditAnnotations', policy.metadata?.name ?? '', auditAnnotations);
+  for (const [index, validation] of validations.entries()) checkValidation(errors, `spec.validations[${index}]`, validation, expressions);
+  checkAnnotations(errors, 'spec.auditAnnotations', policy.metadata?.name ?? '', auditAnnotations, expressions);
   return errors;
 }
 

@@ -16,8 +16,9 @@ export const validatingAdmissionPolicyRules = defineKind<ValidatingAdmissionPoli
   },
   prepareForCreate: clearStatus,
   prepareForUpdate: keepStatus,
-  validate: (policy) => validatePolicy(policy),
+  validate: (policy, expressions) => validatePolicy(policy, undefined, expressions),
   validateUpdate: validatePolicy,
+  hasExpressions: () => true,
   subresources: {
     status: {
       validateUpdate: validatePolicyStatus,

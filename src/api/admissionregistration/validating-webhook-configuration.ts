@@ -4,15 +4,16 @@ import { equal } from '#machinery/meta';
 import { defineKind } from '../contract.ts';
 import { ageColumn, integer } from '../columns.ts';
 import { defaultWebhook } from './defaults.ts';
-import { validateWebhooks } from './webhook-validation.ts';
+import { hasConditions, validateWebhooks } from './webhook-validation.ts';
 
 export const validatingWebhookConfigurationRules = defineKind<ValidatingWebhookConfiguration>({
   kind: ValidatingWebhookConfiguration,
   applyDefaults: (configuration) => {
     for (const webhook of configuration.webhooks ?? []) defaultWebhook(webhook);
   },
-  validate: (configuration) => validateWebhooks(configuration),
+  validate: (configuration, expressions) => validateWebhooks(configuration, undefined, expressions),
   validateUpdate: validateWebhooks,
+  hasExpressions: hasConditions,
   generation: (configuration, old) => !equal(configuration.webhooks, old.webhooks),
   allowUnconditionalUpdate: false,
   columns: [integer('Webhooks', (configuration) => configuration.webhooks?.length ?? 0), ageColumn],

@@ -2,6 +2,7 @@
 import { isDNS1035Label, isFullyQualifiedName, validateLabelSelector } from '#machinery/names';
 import { checkSelector, duplicate, invalidField, invalidFor, required } from '../checks.ts';
 import type { Errors } from '../checks.ts';
+import type { ExpressionCheck, ExpressionChecks } from '../contract.ts';
 import type { MutatingWebhook, ValidatingWebhook } from '../facts/types.ts';
 import { same } from '../same.ts';
 import { checkWebhookService, checkWebhookUrl } from '../webhook-client.ts';
@@ -24,6 +25,7 @@ interface Checks {
   uniqueNames: boolean;
   labelValues: boolean;
   conditions: boolean;
+  condition: ExpressionCheck | undefined;
 }
 
 const knowsVersion = ({ admissionReviewVersions: versions = [] }: Webhook): boolean =>
@@ -60,19 +62,22 @@ function checkWebhook(errors: Errors, path: string, webhook: Webhook, checks: Ch
     errors.push(required(`${path}.clientConfig`, 'exactly one of url or service is required'));
   else if (url !== undefined) checkWebhookUrl(errors, `${path}.clientConfig.url`, url);
   else if (service) checkWebhookService(errors, `${path}.clientConfig.service`, service);
-  if (checks.conditions) checkMatchConditions(errors, `${path}.matchConditions`, webhook.matchConditions ?? []);
+  if (checks.conditions) checkMatchConditions(errors, `${path}.matchConditions`, webhook.matchConditions ?? [], checks.condition);
 }
 
 const badSelector = ({ namespaceSelector, objectSelector }: Webhook): boolean =>
   [namespaceSelector, objectSelector].some((selector) => validateLabelSelector(selector, '').length > 0);
 
 /** Whether the conditions are the stored ones, which are not looked at again. */
-export const hasSameConditions = ({ webhooks = [] }: Configuration, old: Configuration | undefined): boolean =>
+const hasSameConditions = ({ webhooks = [] }: Configuration, old: Configuration | undefined): boolean =>
   old !== undefined &&
   webhooks.length === (old.webhooks ?? []).length &&
   webhooks.every((webhook, index) => same(webhook.matchConditions, old.webhooks?.[index]?.matchConditions));
 
-export function validateWebhooks(configuration: Configuration, old?: Configuration): Errors {
+export const hasConditions = (configuration: Configuration, old?: Configuration): boolean =>
+  !hasSameConditions(configuration, old) && (configuration.webhooks ?? []).some(({ matchConditions }) => matchConditions?.length);
+
+export function validateWebhooks(configuration: Configuration, old?: Configuration, expressions?: ExpressionChecks): Errors {
   const errors: Errors = [];
   const before = old?.webhooks ?? [];
   const checks: Checks = {
@@ -81,6 +86,7 @@ export function validateWebhooks(configuration: Configuration, old?: Configurati
     uniqueNames: new Set(before.map(({ name }) => name)).size === before.length,
     labelValues: !before.some(badSelector),
     conditions: !hasSameConditions(configuration, old),
+    condition: expressions?.webhookCondition,
   };
   const names = new Set<string>();
   for (const [index, webhook] of (configuration.webhooks ?? []).entries()) {

@@ -1,4 +1,4 @@
-/** Claims, their templates and classes. upstream: pkg/apis/resource/validation. Whether selectors compile is seen later (apiserver/registry/device-expressions.ts). */
+/** Claims, their templates and classes. upstream: pkg/apis/resource/validation. */
 import { validateInterfaceAddress } from '#machinery/ip';
 import { isDNS1123Label, isDNS1123Subdomain, isValidLabelValue, validateConditions, validateLabelName } from '#machinery/names';
 import {
@@ -14,6 +14,7 @@ import {
   unsupported,
 } from '../checks.ts';
 import type { Errors } from '../checks.ts';
+import type { ExpressionCheck, ExpressionChecks } from '../contract.ts';
 import { checkNodeSelector } from '../core/validation/node-selector.ts';
 import { isExtendedResource } from '../core/validation/resources.ts';
 import { checkTemplateMetadata } from '../core/validation/persistent-volume-claim.ts';
@@ -32,6 +33,7 @@ import type {
   DeviceToleration,
   ExactDeviceRequest,
   NetworkDeviceData,
+  ResourceClaimSpec,
   ResourceClaimStatus,
 } from '../facts/types.ts';
 import { same } from '../same.ts';
@@ -72,10 +74,14 @@ function checkReference(errors: Errors, path: string, name: string | undefined, 
   if (!alternatives || (alternative !== undefined && !alternatives.has(alternative))) wrong();
 }
 
-function checkSelectors(errors: Errors, path: string, selectors: readonly DeviceSelector[] | undefined): void {
+type Check = ExpressionCheck | undefined;
+
+function checkSelectors(errors: Errors, path: string, selectors: readonly DeviceSelector[] | undefined, check: Check): void {
   checkEach(errors, path, selectors, mostSelectors, ({ cel }, at) => {
+    const { expression = '' } = cel ?? {};
     if (!cel) errors.push(required(`${at}.cel`));
-    else if (Buffer.byteLength(cel.expression ?? '') > longestExpression) errors.push(tooLong(`${at}.cel.expression`, longestExpression));
+    else if (Buffer.byteLength(expression) > longestExpression) errors.push(tooLong(`${at}.cel.expression`, longestExpression));
+    else if (check) errors.push(...check(`${at}.cel.expression`, expression));
   });
 }
 
@@ -90,11 +96,11 @@ function checkToleration(errors: Errors, path: string, toleration: Partial<Devic
   if (effect && !taintEffects.includes(effect)) errors.push(unsupported(`${path}.effect`, effect, taintEffects));
 }
 
-function checkExact(errors: Errors, path: string, request: Partial<ExactDeviceRequest | DeviceSubRequest>): void {
+function checkExact(errors: Errors, path: string, request: Partial<ExactDeviceRequest | DeviceSubRequest>, check: Check): void {
   const { deviceClassName: className, selectors, allocationMode: mode = '', count = 0, tolerations } = request;
   if (!className) errors.push(required(`${path}.deviceClassName`));
   else invalidFor(errors, `${path}.deviceClassName`, className, isDNS1123Subdomain(className));
-  checkSelectors(errors, `${path}.selectors`, selectors);
+  checkSelectors(errors, `${path}.selectors`, selectors, check);
   if (mode === 'All') {
     if (count !== 0) errors.push(invalidField(`${path}.count`, count, "must not be specified when allocationMode is 'All'"));
   } else if (mode === 'ExactCount') {
@@ -103,11 +109,11 @@ function checkExact(errors: Errors, path: string, request: Partial<ExactDeviceRe
   for (const [index, toleration] of (tolerations ?? []).entries()) checkToleration(errors, `${path}.tolerations[${index}]`, toleration);
 }
 
-function checkRequest(errors: Errors, path: string, { name, exactly, firstAvailable }: Partial<DeviceRequest>): void {
+function checkRequest(errors: Errors, path: string, { name, exactly, firstAvailable }: Partial<DeviceRequest>, check: Check): void {
   checkLabel(errors, `${path}.name`, name ?? '');
   const one = 'exactly one of `exactly` or `firstAvailable` is required';
   if (exactly && firstAvailable?.length) errors.push(invalidField(path, null, `${one}, but multiple fields are set`));
-  else if (exactly) checkExact(errors, `${path}.exactly`, exactly);
+  else if (exactly) checkExact(errors, `${path}.exactly`, exactly, check);
   else if (firstAvailable?.length)
     checkUnique(
       errors,
@@ -116,7 +122,7 @@ function checkRequest(errors: Errors, path: string, { name, exactly, firstAvaila
       mostAlternatives,
       (alternative, at) => {
         checkLabel(errors, `${at}.name`, alternative.name ?? '');
-        checkExact(errors, at, alternative);
+        checkExact(errors, at, alternative, check);
       },
       (alternative) => alternative.name,
     );
@@ -152,7 +158,7 @@ function checkConfiguration(errors: Errors, path: string, { opaque }: DeviceClas
   checkRaw(errors, `${path}.opaque.parameters`, opaque.parameters, stored ? -1 : longestData);
 }
 
-function checkClaim(errors: Errors, path: string, devices: Partial<DeviceClaim> | undefined): void {
+function checkClaim(errors: Errors, path: string, devices: Partial<DeviceClaim> | undefined, check: Check): void {
   if (!devices) return;
   const names = namesOf(devices);
   checkUnique(
@@ -160,7 +166,7 @@ function checkClaim(errors: Errors, path: string, devices: Partial<DeviceClaim> 
     `${path}.requests`,
     devices.requests,
     mostRequests,
-    (request, at) => checkRequest(errors, at, request),
+    (request, at) => checkRequest(errors, at, request, check),
     (request) => request.name,
   );
   checkEach(errors, `${path}.constraints`, devices.constraints, mostConstraints, (each, at) => checkConstraint(errors, at, each, names));
@@ -170,9 +176,18 @@ function checkClaim(errors: Errors, path: string, devices: Partial<DeviceClaim> 
   });
 }
 
-export function validateClaim({ spec }: ResourceV1ResourceClaim): Errors {
+const hasSelectors = (spec: ResourceClaimSpec | undefined): boolean =>
+  (spec?.devices?.requests ?? []).some(({ exactly, firstAvailable = [] }) =>
+    [exactly, ...firstAvailable].some((request) => request?.selectors?.length),
+  );
+
+/** A claim that is stored keeps its spec. */
+export const claimHasExpressions = ({ spec }: ResourceV1ResourceClaim, old?: ResourceV1ResourceClaim): boolean =>
+  !old && hasSelectors(spec);
+
+export function validateClaim({ spec }: ResourceV1ResourceClaim, expressions?: ExpressionChecks): Errors {
   const errors: Errors = [];
-  checkClaim(errors, 'spec.devices', spec?.devices);
+  checkClaim(errors, 'spec.devices', spec?.devices, expressions?.deviceSelector);
   return errors;
 }
 
@@ -182,23 +197,34 @@ export function validateClaimUpdate(claim: ResourceV1ResourceClaim, old: Resourc
   return errors;
 }
 
-export function validateClaimTemplate({ spec }: ResourceClaimTemplate): Errors {
+export const claimTemplateHasExpressions = ({ spec }: ResourceClaimTemplate, old?: ResourceClaimTemplate): boolean =>
+  hasSelectors(spec?.spec) && !same(spec, old?.spec);
+
+export function validateClaimTemplate({ spec }: ResourceClaimTemplate, expressions?: ExpressionChecks): Errors {
   const errors: Errors = [];
   checkTemplateMetadata(errors, 'spec.metadata', spec?.metadata);
-  checkClaim(errors, 'spec.spec.devices', spec?.spec?.devices);
+  checkClaim(errors, 'spec.spec.devices', spec?.spec?.devices, expressions?.deviceSelector);
   return errors;
 }
 
-export function validateClaimTemplateUpdate(template: ResourceClaimTemplate, old: ResourceClaimTemplate): Errors {
-  const errors = validateClaimTemplate(template);
+export function validateClaimTemplateUpdate(
+  template: ResourceClaimTemplate,
+  old: ResourceClaimTemplate,
+  expressions?: ExpressionChecks,
+): Errors {
+  const errors = validateClaimTemplate(template, expressions);
   checkImmutable(errors, 'spec', template.spec, old.spec);
   return errors;
 }
 
-export function validateDeviceClass({ spec = {} }: Partial<DeviceClass>, old?: DeviceClass): Errors {
+/** Selectors that are stored have compiled. */
+export const deviceClassHasExpressions = ({ spec }: DeviceClass, old?: DeviceClass): boolean =>
+  (spec?.selectors?.length ?? 0) > 0 && !same(spec?.selectors, old?.spec?.selectors);
+
+export function validateDeviceClass({ spec = {} }: Partial<DeviceClass>, old?: DeviceClass, expressions?: ExpressionChecks): Errors {
   const errors: Errors = [];
   const { selectors, config, extendedResourceName: resource } = spec;
-  checkSelectors(errors, 'spec.selectors', selectors);
+  checkSelectors(errors, 'spec.selectors', selectors, expressions?.deviceSelector);
   const stored = old !== undefined && same(config, old.spec?.config);
   checkEach(errors, 'spec.config', config, mostConfigurations, (each, at) => checkConfiguration(errors, at, each, stored));
   if (resource !== undefined && !isExtendedResource(resource))

@@ -3,7 +3,7 @@ import { DeviceClass } from '../facts/kinds.ts';
 import { equal } from '#machinery/meta';
 import { defineKind } from '../contract.ts';
 import { ageColumn } from '../columns.ts';
-import { validateDeviceClass } from './claim-validation.ts';
+import { deviceClassHasExpressions, validateDeviceClass } from './claim-validation.ts';
 
 /** Extended resources from device classes are behind a feature gate that is off by default. */
 function dropExtendedResource(deviceClass: DeviceClass, old?: DeviceClass): void {
@@ -14,8 +14,9 @@ export const deviceClassRules = defineKind<DeviceClass>({
   kind: DeviceClass,
   prepareForCreate: (deviceClass) => dropExtendedResource(deviceClass),
   prepareForUpdate: dropExtendedResource,
-  validate: (deviceClass) => validateDeviceClass(deviceClass),
+  validate: (deviceClass, expressions) => validateDeviceClass(deviceClass, undefined, expressions),
   validateUpdate: validateDeviceClass,
+  hasExpressions: deviceClassHasExpressions,
   generation: (deviceClass, old) => !equal(deviceClass.spec, old.spec),
   columns: [ageColumn],
 });

@@ -2,7 +2,7 @@
 import { ResourceClaimTemplate } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
 import { ageColumn } from '../columns.ts';
-import { validateClaimTemplate, validateClaimTemplateUpdate } from './claim-validation.ts';
+import { claimTemplateHasExpressions, validateClaimTemplate, validateClaimTemplateUpdate } from './claim-validation.ts';
 import { defaultClaimSpec, dropDisabledClaimFields } from './device-requests.ts';
 
 export const resourceClaimTemplateRules = defineKind<ResourceClaimTemplate>({
@@ -12,5 +12,6 @@ export const resourceClaimTemplateRules = defineKind<ResourceClaimTemplate>({
   prepareForUpdate: (template, old) => dropDisabledClaimFields(template.spec?.spec, old.spec?.spec),
   validate: validateClaimTemplate,
   validateUpdate: validateClaimTemplateUpdate,
+  hasExpressions: claimTemplateHasExpressions,
   columns: [ageColumn],
 });

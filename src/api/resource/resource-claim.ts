@@ -3,7 +3,7 @@ import { ResourceV1ResourceClaim } from '../facts/kinds.ts';
 import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
 import { clearStatus, keepMetadata, keepSpec, keepStatus } from '../strategy.ts';
-import { validateClaim, validateClaimStatus, validateClaimUpdate } from './claim-validation.ts';
+import { claimHasExpressions, validateClaim, validateClaimStatus, validateClaimUpdate } from './claim-validation.ts';
 import { defaultClaimSpec, dropDisabledClaimFields } from './device-requests.ts';
 
 function state({ metadata, status }: ResourceV1ResourceClaim): string {
@@ -70,6 +70,7 @@ export const resourceClaimRules = defineKind<ResourceV1ResourceClaim>({
   },
   validate: validateClaim,
   validateUpdate: validateClaimUpdate,
+  hasExpressions: claimHasExpressions,
   subresources: {
     status: {
       validateUpdate: validateClaimStatus,

@@ -160,8 +160,11 @@ function complete(rules: KindRules): KindRules {
       applyDefaults?.(object);
     };
   if (laxGroups.has(rules.kind.group) || rules.checksMetadata === false) return completed;
-  completed.validate = (object) => [...checkFinalizers(object), ...(validate?.(object) ?? [])];
-  completed.validateUpdate = (object, old) => [...checkFinalizers(object), ...(validateUpdate?.(object, old) ?? [])];
+  completed.validate = (object, expressions) => [...checkFinalizers(object), ...(validate?.(object, expressions) ?? [])];
+  completed.validateUpdate = (object, old, expressions) => [
+    ...checkFinalizers(object),
+    ...(validateUpdate?.(object, old, expressions) ?? []),
+  ];
   return completed;
 }
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DeviceClass } from '#api';
-import { classExpressionErrors } from './device-expressions.ts';
+import { deviceSelectorErrors } from './device-expressions.ts';
 
 test('expressions by which devices are chosen are compiled when they are written', () => {
   const domain = 'device.attributes["dra.example.com"]';
@@ -21,7 +20,7 @@ test('expressions by which devices are chosen are compiled when they are written
     ],
   ];
   for (const [expression, wanted] of cases) {
-    const [error] = classExpressionErrors({ spec: { selectors: [{ cel: { expression } }] } } as DeviceClass);
+    const [error] = deviceSelectorErrors('spec.selectors[0].cel.expression', expression);
     if (wanted) assert.match(error?.message ?? 'no error', wanted, expression);
     else assert.equal(error, undefined, `${expression}: ${error?.message}`);
   }

@@ -7,7 +7,6 @@ import { resources } from '#api/facts';
 import type { ResourceFact } from '#api/facts';
 import { rulesFor } from '#api/rules';
 import type { ServedResource } from '../contract.ts';
-import { withLaterChecks } from './later-checks.ts';
 
 export const kindOf = (fact: ResourceFact): Kind => ({
   group: fact.group,
@@ -109,7 +108,7 @@ export function servedOf(fact: ResourceFact): ServedResource {
   return {
     fact,
     kind,
-    rules: withLaterChecks(rulesFor(kind)),
+    rules: rulesFor(kind),
     storagePrefix: storagePrefix(fact.group, fact.resource),
     storageKind: storageFact ? kindOf(storageFact) : kind,
     ...(deprecations[`${fact.group}/${fact.resource}`] && { deprecation: deprecations[`${fact.group}/${fact.resource}`]! }),

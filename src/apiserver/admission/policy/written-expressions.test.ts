@@ -1,39 +1,34 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ValidatingAdmissionPolicy, ValidatingWebhookConfiguration } from '#api';
-import { policyExpressionErrors, webhookExpressionErrors } from './written-expressions.ts';
-
-const configuration = (...expressions: string[]): ValidatingWebhookConfiguration =>
-  ({
-    webhooks: [{ matchConditions: expressions.map((expression, index) => ({ name: `c${index}`, expression })) }],
-  }) as unknown as ValidatingWebhookConfiguration;
+import { policyExpressionChecks, webhookConditionErrors } from './written-expressions.ts';
 
 test('match conditions of webhooks compile to bool', () => {
-  const errors = webhookExpressionErrors(configuration('object.metadata.name == "x"', '1 + 1', '... [][[]'));
-  assert.deepEqual(
-    errors.map(({ field }) => field),
-    ['webhooks[0].matchConditions[1].expression', 'webhooks[0].matchConditions[2].expression'],
-  );
-  assert.match(errors[0]!.message, /must evaluate to bool but got int/);
-  assert.match(errors[1]!.message, /compilation failed: ERROR/);
-});
-
-test('what is stored already passes', () => {
-  assert.deepEqual(webhookExpressionErrors(configuration('1 + 1'), configuration('1 + 1')), []);
+  const path = 'webhooks[0].matchConditions[0].expression';
+  const cases: [expression: string, wanted: RegExp | undefined][] = [
+    ['object.metadata.name == "x"', undefined],
+    ['authorizer.requestResource.check("get").allowed()', undefined],
+    ['1 + 1', /^Invalid value: "1 \+ 1": must evaluate to bool but got int$/],
+    ['... [][[]', /compilation failed: ERROR/],
+    ['params == null', /undeclared reference to 'params'/],
+  ];
+  for (const [expression, wanted] of cases) {
+    const [error] = webhookConditionErrors(path, expression);
+    assert.equal(error?.field, wanted && path);
+    assert.match(error?.message ?? '', wanted ?? /^$/, expression);
+  }
 });
 
 test('policies see their variables in order, and parameters where they have some', () => {
-  const spec = {
-    variables: [
-      { name: 'x', expression: 'object.spec.replicas' },
-      { name: 'y', expression: 'variables.x + variables.z' },
-    ],
-    validations: [{ expression: 'variables.x > params.max', messageExpression: '1' }],
-    auditAnnotations: [{ key: 'k', valueExpression: ' null ' }],
-  };
-  const fields = (more: object): string[] =>
-    policyExpressionErrors({ spec: { ...spec, ...more } } as ValidatingAdmissionPolicy).map(({ field }) => field);
-  const wrong = ['spec.variables[1].expression', 'spec.validations[0].messageExpression'];
-  assert.deepEqual(fields({ paramKind: { apiVersion: 'v1', kind: 'ConfigMap' } }), wrong);
-  assert.deepEqual(fields({}), [wrong[0], 'spec.validations[0].expression', wrong[1]]);
+  for (const params of [false, true]) {
+    const checks = policyExpressionChecks({ params, variables: true });
+    assert.deepEqual(checks.variable('v', 'x', 'object.spec.replicas'), []);
+    assert.match(checks.variable('v', 'y', 'variables.x + variables.z')[0]!.message, /undefined field 'z'/);
+    assert.equal(checks.validation('v', 'variables.x > params.max').length, params ? 0 : 1);
+    assert.deepEqual(checks.validation('v', 'variables.y == 1'), [], 'the type of what does not compile is not known');
+    assert.match(checks.condition('c', 'variables.x == 1')[0]!.message, /undeclared reference to 'variables'/);
+    assert.match(checks.message('m', '1')[0]!.message, /must evaluate to string but got int/);
+    assert.match(checks.message('m', 'authorizer.path("/").check("get").reason()')[0]!.message, /undeclared reference to 'authorizer'/);
+    assert.deepEqual(checks.annotation('a', ' null '), []);
+    assert.match(checks.annotation('a', ' 1 ')[0]!.message, /^Invalid value: " 1 ": must evaluate to one of/);
+  }
 });

@@ -5,6 +5,7 @@
  * Order of an update: the caller's change → mutating admission → resourceVersion → hooks → strategy → validation → validating admission →
  * one transaction; all again when another writer was faster.
  */
+import type { ExpressionChecks } from '#api';
 import { schema } from '#api/facts';
 import type { Clock, Random } from '#machinery/clock';
 import { timestamp } from '#machinery/clock';
@@ -39,6 +40,7 @@ import { ConvertedObjects } from './conversion.ts';
 import type { Converter } from './conversion.ts';
 import { checkPreconditions, planDeletion, removedByUpdate } from './deletion.ts';
 import { inWireOrder } from './encoding.ts';
+import { loadExpressionChecks } from '../expression-checks.ts';
 import { fillField } from '../structure.ts';
 import { matchNamespace } from './namespace-match.ts';
 import { StoredObjects } from './stored-objects.ts';
@@ -211,7 +213,19 @@ export class GenericStorage implements ResourceStorage {
     if (!rules.prepareForCreate && this.#hasStatus) delete (object as { status?: unknown }).status;
     rules.prepareForCreate?.(object, this.#strategyContext(context));
     if (this.#hasStatus && !this.served.conform) fillField(fact.type, object as Record<string, unknown>, 'status');
-    const errors = [...(rules.checksMetadata === false ? [] : this.#metaErrors(object)), ...(rules.validate?.(object) ?? [])];
+    if (!rules.hasExpressions?.(object)) return this.#validateCreate(context, namespace, object, options);
+    return loadExpressionChecks().then((expressions) => this.#validateCreate(context, namespace, object, options, expressions));
+  }
+
+  #validateCreate(
+    context: RequestContext,
+    namespace: string,
+    object: KubeObject,
+    options: StorageOptions,
+    expressions?: ExpressionChecks,
+  ): Promise<void> | undefined {
+    const { rules } = this.served;
+    const errors = [...(rules.checksMetadata === false ? [] : this.#metaErrors(object)), ...(rules.validate?.(object, expressions) ?? [])];
     if (errors.length > 0 || !rules.validateLater) return this.#checkCreate(context, namespace, object, options, errors);
     return rules.validateLater(object).then((later) => this.#checkCreate(context, namespace, object, options, later));
   }
@@ -333,8 +347,10 @@ export class GenericStorage implements ResourceStorage {
   ): Promise<KubeObject | undefined> {
     const { namespace = '', name = '' } = old.metadata ?? {};
     if (!options.direct) {
-      this.#beforeUpdate(context, object, old, subresource);
-      if (!subresource && this.served.rules.validateLater) await this.#validateLater(object, old);
+      const { rules } = this.served;
+      const expressions = !subresource && rules.hasExpressions?.(object, old) ? await loadExpressionChecks() : undefined;
+      this.#beforeUpdate(context, object, old, subresource, expressions);
+      if (!subresource && rules.validateLater) await this.#validateLater(object, old);
     }
     const same = changesNothing(object, old);
     const validating = options.admit
@@ -366,7 +382,13 @@ export class GenericStorage implements ResourceStorage {
     if (errors.length > 0) throw invalid(this.served.kind, object.metadata?.name ?? '', distinct(errors));
   }
 
-  #beforeUpdate(context: RequestContext, object: KubeObject, old: KubeObject, subresource: string): void {
+  #beforeUpdate(
+    context: RequestContext,
+    object: KubeObject,
+    old: KubeObject,
+    subresource: string,
+    expressions: ExpressionChecks | undefined,
+  ): void {
     const { rules, storageKind: kind, fact } = this.served;
     const meta = object.metadata!;
     const oldMeta = old.metadata ?? {};
@@ -392,7 +414,7 @@ export class GenericStorage implements ResourceStorage {
         ? [...validateObjectMeta(meta, { namespaced: fact.namespaced, nameErrors: nameIsPathSegment }), ...changed]
         : [...this.#metaErrors(object), ...changed, ...changed];
     const validate = special?.validateUpdate ?? (subresource === 'status' ? undefined : rules.validateUpdate);
-    errors.push(...(validate?.(object, old) ?? []));
+    errors.push(...(validate?.(object, old, expressions) ?? []));
     if (errors.length > 0) throw invalid(kind, meta.name ?? '', errors);
     const warnings = subresource ? special?.warnings?.(object, old) : rules.warnings?.(object, old);
     for (const text of warnings ?? []) context.warn(text);
