@@ -345,10 +345,12 @@ function checkStoredVersions(errors: Errors, { spec, status }: CustomResourceDef
     errors.push(invalidField(path, stored, 'must have at least one stored version'));
     return;
   }
+  // A version that is there twice is told of the second time.
+  const left = new Set(stored);
   for (const { name, storage } of versions)
-    if (storage && !stored.includes(name)) errors.push(invalidField(path, stored, `must have the storage version ${name}`));
+    if (!left.delete(name) && storage) errors.push(invalidField(path, stored, `must have the storage version ${name}`));
   for (const [index, name] of stored.entries())
-    if (!versions.some((version) => version.name === name))
+    if (left.has(name))
       errors.push(
         invalidField(
           `${path}[${index}]`,

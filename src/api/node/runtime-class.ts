@@ -21,9 +21,12 @@ function validateRuntimeClass({ handler = '', overhead, scheduling }: Partial<Ru
   checkTolerations(errors, path, tolerations);
   const seen = new Set<string>();
   for (const [index, toleration] of tolerations.entries()) {
-    const key = JSON.stringify([toleration.key, toleration.operator, toleration.value, toleration.effect]);
-    if (seen.has(key)) errors.push(duplicate(`${path}[${index}]`, toleration));
-    seen.add(key);
+    const { key = '', operator = '', value = '', effect = '', tolerationSeconds = null } = toleration;
+    const identity = { Key: key, Operator: operator, Value: value, Effect: effect };
+    // Upstream's internal type has other names than its API.
+    if (seen.has(JSON.stringify(identity)))
+      errors.push(duplicate(`${path}[${index}]`, { ...identity, TolerationSeconds: tolerationSeconds }));
+    seen.add(JSON.stringify(identity));
   }
   return errors;
 }

@@ -187,6 +187,11 @@ creation(
   'spec.fsGroupPolicy: Unsupported value: "x": supported values: "File", "None", "ReadWriteOnceWithFSType"',
 );
 creation(kinds.VolumeAttributesClass, { driverName: 'd.io' }, 'parameters: Required value: must contain at least one key/value pair');
+creation(
+  kinds.RuntimeClass,
+  { handler: 'x', scheduling: { tolerations: [{ key: 'k', operator: 'Exists' }, { key: 'k' }, { key: 'k', operator: 'Exists' }] } },
+  'scheduling.tolerations[2]: Duplicate value: {"Key":"k","Operator":"Exists","Value":"","Effect":"","TolerationSeconds":null}',
+);
 update(kinds.RuntimeClass, { handler: 'x' }, { handler: 'y' }, 'handler: Invalid value: "y": field is immutable');
 
 // Autoscaling.
@@ -345,6 +350,16 @@ creation(
   "spec.names.kind: Invalid value: \"T_\": may have mixed case, but should otherwise match: a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
   'status.storedVersions: Invalid value: []: must have at least one stored version',
 );
+test('a storage version that is there twice is not stored twice', () => {
+  const known = kinds.CustomResourceDefinition as Kind;
+  const twice = made(known, definition({})) as kinds.CustomResourceDefinition;
+  twice.spec.versions.push(twice.spec.versions[0]!);
+  const errors = rulesFor(known).validate?.(twice);
+  assert.deepEqual(
+    errors?.map(({ field }) => field),
+    ['spec.versions', 'spec.versions', 'status.storedVersions'],
+  );
+});
 creation(
   kinds.CustomResourceDefinition,
   { ...definition({}, {}, { group: 'a.k8s.io' }), metadata: { name: 'things.a.k8s.io' } },
