@@ -34,11 +34,6 @@ export const explained: Explanation[] = [
     why: 'What is wrong with a YAML text is said in the words of its reader; the line and what goes before are the same.',
   },
   {
-    request: '* twice *ports*',
-    path: 'body.message',
-    why: "The message shows a port as upstream's internal type has it, with names that its API does not have.",
-  },
-  {
     request: 'rich job/* spec.completions',
     path: '*',
     why: 'Upstream ends the request with a panic on an indexed Job without completions and with a success policy; here it is refused.',
@@ -150,11 +145,6 @@ export const explained: Explanation[] = [
     request: 'verbs */create long name',
     path: 'body.details.causes.*',
     why: 'Upstream counts bytes, not characters, in two kinds whose rules it declares; a name has one byte a character.',
-  },
-  {
-    request: 'mutations resourceslices*/create text *',
-    path: 'body.message',
-    why: "The message tells Go's type of a map's keys.",
   },
   {
     request: 'rich service balanced/*odePort',
