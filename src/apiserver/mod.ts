@@ -48,6 +48,7 @@ export { admissionPlugins } from './admission/index.ts';
 export type { AdmissionOptions } from './admission/index.ts';
 export type { PodSecurityOptions } from './admission/pod-security/plugin.ts';
 export { forbidPrivileged } from './admission/forbid-privileged.ts';
+export { readProtobuf } from './registry/structure.ts';
 export { endpoints, hooks } from './registry/special/index.ts';
 export type { ComponentProbe } from './registry/special/index.ts';
 export { streams } from './proxy/index.ts';

@@ -5,9 +5,10 @@
  */
 import { existsSync, renameSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { readProtobuf } from '#apiserver';
 import { existingCluster } from '#cluster';
 import { systemClock } from '#machinery/clock';
-import { decodeProtobuf, encodeProtobuf, protobufType } from '#machinery/codec';
+import { encodeProtobuf, protobufType } from '#machinery/codec';
 import { contentsOf, etcdStore, importStore, lmdbStore, readEtcdData, writeEtcdSnapshot } from '#store';
 import type { EtcdTls, Store, StoreContents } from '#store';
 import { steps } from './output.ts';
@@ -120,7 +121,7 @@ function converted(value: Uint8Array, form: Form): Uint8Array {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   const isProtobuf = bytes.subarray(0, 4).equals(envelope);
   try {
-    if (form === 'json' && isProtobuf) return Buffer.from(JSON.stringify(decodeProtobuf(bytes)));
+    if (form === 'json' && isProtobuf) return Buffer.from(JSON.stringify(readProtobuf(bytes)));
     if (form === 'json' && bytes[0] === '{'.charCodeAt(0)) {
       const object = JSON.parse(bytes.toString()) as Record<string, unknown>;
       if (isStoredCrd(object)) return Buffer.from(JSON.stringify(crdInV1(object)));

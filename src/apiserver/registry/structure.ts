@@ -5,6 +5,7 @@
  */
 import { schema } from '#api/facts';
 import type { FieldFact } from '#api/facts';
+import { decodeProtobuf, protobufType } from '#machinery/codec';
 import { canonicalize } from '#machinery/quantity';
 import { conversionText, goKind } from './conversion-text.ts';
 import type { GoKind } from './conversion-text.ts';
@@ -374,4 +375,10 @@ export function conform(type: string, value: unknown): { value: Record<string, u
     if (error instanceof StructureError && error.goesOn) readStruct(struct, value, undefined, { unknown: [], goesOn: true });
     throw error;
   }
+}
+
+/** An object that another server has stored as protobuf, as Go writes it in JSON. Throws RangeError where its kind is not known. */
+export function readProtobuf(bytes: Uint8Array): Record<string, unknown> {
+  const object = decodeProtobuf(bytes);
+  return conform(protobufType(object['apiVersion'] as string, object['kind'] as string)!, object).value;
 }

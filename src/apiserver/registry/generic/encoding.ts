@@ -1,7 +1,7 @@
 /** Objects as the store holds them: JSON in the storage version, without resourceVersion (the store's revision is it). */
-import { decodeProtobuf } from '#machinery/codec';
 import type { KubeObject } from '#machinery/meta';
 import { rememberDecoded } from '../../watchcache/mod.ts';
+import { readProtobuf } from '../structure.ts';
 
 /**
  * The object with its fields in the order of the wire: kind, apiVersion, metadata, the rest. Lists rely on it to copy an item's bytes
@@ -40,7 +40,7 @@ function hasUndefined(value: unknown): boolean {
 export function decodeStored(value: Uint8Array, defaults?: (object: KubeObject) => void): KubeObject {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   // Another server on the same etcd may write protobuf.
-  const object = inWireOrder((bytes[0] === protobufStart ? decodeProtobuf(bytes) : JSON.parse(bytes.toString('utf8'))) as KubeObject);
+  const object = inWireOrder((bytes[0] === protobufStart ? readProtobuf(bytes) : JSON.parse(bytes.toString('utf8'))) as KubeObject);
   defaults?.(object);
   return object;
 }
