@@ -12,6 +12,7 @@ function toServed(object: KubeObject): EventsV1Event {
     lastTimestamp,
     count,
     reportingComponent,
+    reportingInstance,
     metadata,
     kind: _,
     apiVersion: __,
@@ -28,7 +29,9 @@ function toServed(object: KubeObject): EventsV1Event {
     ...(firstTimestamp !== undefined && { deprecatedFirstTimestamp: firstTimestamp }),
     ...(lastTimestamp !== undefined && { deprecatedLastTimestamp: lastTimestamp }),
     ...(count !== undefined && { deprecatedCount: count }),
-    ...(reportingComponent !== undefined && { reportingController: reportingComponent }),
+    // Without omitempty in core/v1 alone.
+    ...(reportingComponent && { reportingController: reportingComponent }),
+    ...(reportingInstance && { reportingInstance }),
   };
 }
 
