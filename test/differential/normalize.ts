@@ -19,8 +19,8 @@ const uuid = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g
 /** Times of today; those that the corpus sends lie before 2026. */
 const time = /\b20(?:2[6-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)/g;
 const token = /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g;
-/** The corpus asks for 10.96.77.7, .50, .51 and some of .100 to .199 by name. */
-const address = /\b10\.96\.(?!77\.(?:7|50|51|1\d\d)\b)(?:\d{1,3})\.(?:\d{1,3})\b(?!\/)/g;
+/** The corpus asks for 10.96.0.7, .50, .51 and some of .100 to .199 by name: none is given by chance while others are left. */
+const address = /\b10\.96\.(?!0\.(?:7|50|51|1\d\d)\b)(?:\d{1,3})\.(?:\d{1,3})\b(?!\/)/g;
 /** Node ports that it asks for lie in 30070-30079. */
 const nodePorts = new Set(['nodePort', 'healthCheckNodePort']);
 const age = /^(?:\d+[smhdy])+$|^<invalid>$/;

@@ -216,7 +216,7 @@ const table: Record<string, Omit<Sample, 'fact'>> = {
   'networking.k8s.io/ipaddresses': {
     object: { spec: { parentRef: { resource: 'services', namespace: 'default', name: 'x' } } },
     change: { metadata: { labels: { more: 'yes' } } },
-    nameFor: (base) => `10.96.77.${100 + (base.length % 100)}`,
+    nameFor: (base) => `10.96.0.${100 + (base.length % 100)}`,
   },
   'networking.k8s.io/networkpolicies': {
     object: { spec: { podSelector: { matchLabels: { app: 'a' } }, ingress: [{ from: [{ podSelector: {} }], ports: [{ port: 80 }] }] } },

@@ -234,7 +234,7 @@ const others: [string, string, string, Json][] = [
         ],
         sessionAffinity: 'ClientIP',
         sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } },
-        clusterIP: '10.96.77.7',
+        clusterIP: '10.96.0.7',
         internalTrafficPolicy: 'Local',
         ipFamilies: ['IPv4'],
         ipFamilyPolicy: 'SingleStack',

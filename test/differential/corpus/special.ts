@@ -489,8 +489,8 @@ function services(): Scenario {
     name: 'services',
     namespace: true,
     steps: [
-      post('address', path, service('a', { ports, clusterIP: '10.96.77.50' })),
-      post('address taken', path, service('b', { ports, clusterIP: '10.96.77.50' })),
+      post('address', path, service('a', { ports, clusterIP: '10.96.0.50' })),
+      post('address taken', path, service('b', { ports, clusterIP: '10.96.0.50' })),
       post('address outside', path, service('b', { ports, clusterIP: '192.0.2.1' })),
       post('address nonsense', path, service('b', { ports, clusterIP: 'x' })),
       post('node port', path, service('n', { type: 'NodePort', ports: [{ port: 80, nodePort: 30075 }] })),
@@ -506,7 +506,7 @@ function services(): Scenario {
         spec: { type: 'ExternalName', externalName: 'x.example', clusterIP: null, clusterIPs: null },
       }),
       patch('back', `${path}/a`, 'merge', { spec: { type: 'ClusterIP', externalName: null } }),
-      patch('address changed', `${path}/n`, 'merge', { spec: { clusterIP: '10.96.77.51' } }),
+      patch('address changed', `${path}/n`, 'merge', { spec: { clusterIP: '10.96.0.51' } }),
       patch('to cluster', `${path}/n`, 'merge', { spec: { type: 'ClusterIP' } }),
       patch('ports merged', `${path}/n`, 'strategic', {
         spec: {
