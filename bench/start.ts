@@ -18,7 +18,7 @@ import { systemClock } from '#machinery/clock';
 import { measure, processorSeconds, residentMegabytes, root } from './frame.ts';
 import type { Bench, Figure, Side } from './frame.ts';
 
-const home = mkdtempSync(join(tmpdir(), 'coxswain-bench-'));
+const home = join(tmpdir(), `coxswain-bench-${process.pid}`);
 const name = 'start';
 
 const freePort = (): Promise<number> =>
@@ -129,6 +129,7 @@ const figuresOf = (kind: string, title: string): Record<string, Figure> => ({
 
 export const bench: Bench = async function* ({ rounds, scale, skip }) {
   if (skip('start')) return;
+  mkdirSync(home, { mode: 0o700 });
   const objects = Math.round(10_000 * scale);
   const cache = join(home, 'cache');
   const sources = join(root, 'src/cli/main.ts');

@@ -1,3 +1,4 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seededRandom, virtualClock } from '#machinery/clock';
@@ -9,6 +10,7 @@ runtimeSuite({
   processes: false,
   async open() {
     const clock = virtualClock(1_700_000_000_000);
+    const logs = mkdtempSync(join(tmpdir(), 'coxswain-suite-'));
     let last = 0;
     const runtime = simulatedRuntime({ clock, random: seededRandom(1), allocateAddress: () => `10.0.0.${++last}` });
     const image = 'example.com/image:1';
@@ -16,9 +18,12 @@ runtimeSuite({
     return {
       runtime,
       image,
-      logs: join(tmpdir(), `coxswain-suite-${process.pid}`),
+      logs,
       advance: (milliseconds) => clock.advance(milliseconds),
-      close: () => runtime.close(),
+      async close() {
+        await runtime.close();
+        rmSync(logs, { recursive: true });
+      },
     };
   },
 });
