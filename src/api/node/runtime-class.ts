@@ -23,10 +23,10 @@ function validateRuntimeClass({ handler = '', overhead, scheduling }: Partial<Ru
   for (const [index, toleration] of tolerations.entries()) {
     const { key = '', operator = '', value = '', effect = '', tolerationSeconds = null } = toleration;
     const identity = { Key: key, Operator: operator, Value: value, Effect: effect };
+    const text = JSON.stringify(identity);
     // Upstream's internal type has other names than its API.
-    if (seen.has(JSON.stringify(identity)))
-      errors.push(duplicate(`${path}[${index}]`, { ...identity, TolerationSeconds: tolerationSeconds }));
-    seen.add(JSON.stringify(identity));
+    if (seen.has(text)) errors.push(duplicate(`${path}[${index}]`, { ...identity, TolerationSeconds: tolerationSeconds }));
+    seen.add(text);
   }
   return errors;
 }

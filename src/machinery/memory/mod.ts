@@ -12,10 +12,10 @@ interface Calls {
 /** madvise: the pages are not needed for now. Those of a shared mapping of a file lose nothing by it: they are in the file. */
 const dontNeed = 4;
 
-let known: Calls | undefined;
-const calls = (): Calls | undefined => (known ??= find());
+let known: Calls | null | undefined;
+const calls = (): Calls | null => (known === undefined ? (known = find()) : known);
 
-function find(): Calls | undefined {
+function find(): Calls | null {
   try {
     const { functions } = process.getBuiltinModule('node:ffi').dlopen(null, {
       madvise: { arguments: ['uint64', 'uint64', 'int32'], return: 'int32' },
@@ -23,7 +23,7 @@ function find(): Calls | undefined {
     });
     return functions;
   } catch {
-    return undefined;
+    return null;
   }
 }
 
@@ -37,7 +37,8 @@ export function releaseFreed(): void {
  * looked at again.
  */
 export function releaseMapped(file: string): void {
-  for (const { start, end } of mappings(file)) calls()?.madvise(start, end - start, dontNeed);
+  const system = calls();
+  if (system) for (const { start, end } of mappings(file)) system.madvise(start, end - start, dontNeed);
 }
 
 /** Where a file is mapped, shared. For use at once: when others have had their turn, their memory may lie there. */

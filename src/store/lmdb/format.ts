@@ -39,11 +39,6 @@ export function headerSize(record: Record): number {
 /** The checksum of a value, as a record has it. */
 export const valueSum = (value: Uint8Array): number => (value.length > 0 ? crc32(value) | 0 : 0);
 
-/** Sets the record's checksum, which its header says. */
-export function sumValue(record: Record): void {
-  record.checksum = valueSum(record.value!);
-}
-
 /** Writes the header of `record` into `target`, which has its size. */
 export function writeHeader(record: Record, target: Buffer): void {
   target[0] = 0;

@@ -18,7 +18,7 @@ import type { Backing, Batch, Recovered } from '../mvcc/backing.ts';
 import type { Record } from '../mvcc/record.ts';
 import { LmdbBacking } from './backing.ts';
 import { failureOf } from './failures.ts';
-import { sumValue } from './format.ts';
+import { valueSum } from './format.ts';
 import type { State } from './format.ts';
 import { entriesAfter, entrySize } from './log-format.ts';
 import type { Entry, Logged } from './log-format.ts';
@@ -90,7 +90,7 @@ export class LoggedBacking implements Backing {
 
   write(batch: Batch): Promise<boolean> {
     return this.#next(async () => {
-      for (const record of batch.records) sumValue(record);
+      for (const record of batch.records) record.checksum = valueSum(record.value!);
       if (entrySize(batch) <= this.#log.capacity) {
         await this.#append({ ...batch, compactRevision: 0 }, batch.superfluous);
         return true;
