@@ -84,3 +84,38 @@ test('however long giving took, a group rests twenty milliseconds at most; nothi
   running.stop();
   assert.equal(virtual.pending, 0);
 });
+
+test('where giving takes long, a delivery is spread over the rest: each watcher has every event once, in order, and knows what it has not been given', async () => {
+  const { virtual, watchers, watch, publish } = setup();
+  const all = Array.from({ length: 5 }, () => watch(true, 1));
+  publish();
+  await turn();
+  publish();
+  // Five of a millisecond each: twenty of rest, then five shares.
+  await virtual.advance(20);
+  publish();
+  assert.deepEqual(
+    all.map(({ watch, batches }) => [watch.revision, batches.length]),
+    [
+      [2, 2],
+      [1, 1],
+      [1, 1],
+      [1, 1],
+      [1, 1],
+    ],
+  );
+  // One goes, one comes, in the middle of it.
+  all[2]!.watch.stop();
+  const late = watch(true, 1);
+  for (let share = 0; share < 4; share++) await virtual.advance(2);
+  assert.deepEqual(
+    all.map(({ batches }) => batches),
+    [[[1], [2]], [[1], [2]], [[1]], [[1], [2]], [[1], [2]]],
+  );
+  publish();
+  for (let share = 0; share < 6; share++) await virtual.advance(2);
+  for (const index of [0, 1, 3, 4]) assert.deepEqual(all[index]!.batches, [[1], [2], [3, 4]]);
+  assert.deepEqual(late.batches, [[4]]);
+  watchers.end();
+  assert.equal(virtual.pending, 0);
+});

@@ -34,6 +34,8 @@ const maxFrame = 256 * 1024;
 const idleTimeout = 90_000;
 const prefaceTimeout = 10_000;
 const closingTimeout = 5000;
+/** What a stream sends before others get their turn: whoever reads it takes it at once, and makes room for it once. */
+const turn = 64 * 1024;
 /** What may wait in the socket before streams have to wait. */
 const highWater = 512 * 1024;
 /** More than that are answers to frames that need one, of who does not read them. upstream: golang.org/x/net/http2 maxQueuedControlFrames. */
@@ -208,7 +210,7 @@ export class Connection {
   /** False where the connection's window is closed. */
   #sendSome(stream: Stream): boolean {
     const { queue } = stream;
-    let budget = this.#peerFrame;
+    let budget = turn;
     while (queue.length > 0 && budget > 0) {
       const next = queue[0]!;
       const size = Math.min(next.bytes.length - next.at, stream.sendWindow, budget, this.#peerFrame);
