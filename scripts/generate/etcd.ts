@@ -15,7 +15,7 @@ const rpc = parseProto(text);
 const kv = parseProto(read('mvccpb/kv.proto'));
 
 const services = ['KV', 'Watch', 'Lease', 'Cluster', 'Maintenance'];
-const single = { Auth: ['AuthStatus', 'Authenticate'] } as Record<string, string[]>;
+const single = { Auth: ['AuthStatus', 'Authenticate', 'UserList', 'RoleList'] } as Record<string, string[]>;
 const short = (name: string): string => name.replace(/^(?:etcdserverpb|mvccpb)\./, '');
 const camel = (name: string): string => name.replace(/_+([a-zA-Z0-9])/g, (_, letter: string) => letter.toUpperCase());
 const all = new Map([...rpc.messages, ...kv.messages]);

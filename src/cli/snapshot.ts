@@ -2,7 +2,7 @@
 import { existsSync, renameSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { existingCluster } from '#cluster';
-import { restoreSnapshot, saveSnapshot, snapshotStatus } from '#store';
+import { isEtcdData, restoreSnapshot, saveSnapshot, snapshotStatus } from '#store';
 import { clusterName, print, steps, table } from './output.ts';
 
 export async function snapshot([action, given, ...rest]: string[], options: Record<string, unknown>): Promise<void> {
@@ -13,6 +13,8 @@ export async function snapshot([action, given, ...rest]: string[], options: Reco
     const { revision, keys } = await saveSnapshot(paths.store, file);
     return steps.done(`${file} holds cluster ${config.name} as of revision ${revision}: ${keys} keys, verified`);
   }
+  if (['status', 'restore'].includes(action!) && existsSync(file) && (await isEtcdData(file)))
+    throw new Error(`Cannot read snapshot ${file}: it is etcd's; "coxswain migrate ${given} cluster:<name>" makes a cluster's store of it`);
   if (action === 'status') {
     const summary = await snapshotStatus(file);
     const text = (): string =>

@@ -67,6 +67,11 @@ export async function contentsOf(store: Store): Promise<StoreContents> {
   return (await import('./etcd/data-file.ts')).dataOf(store);
 }
 
+/** Whether a file is etcd's: see `readEtcdData`. */
+export async function isEtcdData(path: string): Promise<boolean> {
+  return (await import('./etcd/data-file.ts')).isEtcdData(path);
+}
+
 /** Reads an etcd member's data or a snapshot of it; see etcd/data-file.ts. */
 export async function readEtcdData(path: string): Promise<StoreContents> {
   return (await import('./etcd/data-file.ts')).readEtcdData(path);

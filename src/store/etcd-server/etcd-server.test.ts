@@ -121,6 +121,8 @@ test('it tells what it is, and refuses what one member cannot do', async () => {
   assert.notEqual((await ask('Maintenance', 'HashKV'))['hash'], before['hash']);
   assert.equal((await ask('Maintenance', 'HashKV', { revision: 2 }))['hash'], before['hash']);
   assert.equal((await ask('Auth', 'AuthStatus'))['enabled'] ?? false, false);
+  assert.deepEqual((await ask('Auth', 'UserList'))['users'] ?? [], []);
+  assert.deepEqual((await ask('Auth', 'RoleList'))['roles'] ?? [], []);
   await assert.rejects(ask('Cluster', 'MemberAdd'), /one member/);
   await assert.rejects(ask('Auth', 'Authenticate'), /authentication is not enabled/);
 });

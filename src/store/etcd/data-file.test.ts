@@ -9,7 +9,7 @@ import { importStore } from '../lmdb/import.ts';
 import type { StoreContents } from '../lmdb/import.ts';
 import { lmdbStore } from '../lmdb/mod.ts';
 import { memoryStore } from '../memory/mod.ts';
-import { dataOf, readEtcdData, writeEtcdSnapshot } from './data-file.ts';
+import { dataOf, isEtcdData, readEtcdData, writeEtcdSnapshot } from './data-file.ts';
 
 const put = (key: string, value: string, lease = 0) => ({ type: 'put' as const, key, value: Buffer.from(value), lease });
 
@@ -39,6 +39,7 @@ test("everything in a store goes into etcd's data file and comes back, with its 
     const before = await dataOf(store);
     const file = join(directory, 'snapshot');
     writeEtcdSnapshot(file, before);
+    assert(isEtcdData(file));
     const found = readEtcdData(file);
     assert.equal(found.revision, await store.revision());
     assert.equal(found.keyValues.length, 4001);
@@ -54,6 +55,7 @@ test("everything in a store goes into etcd's data file and comes back, with its 
 
     writeFileSync(file, Buffer.alloc(20_000, 'no etcd'));
     assert.throws(() => readEtcdData(file), /it is no file of etcd's/);
+    assert(!isEtcdData(file));
   } finally {
     await store.close();
     rmSync(directory, { recursive: true, force: true });

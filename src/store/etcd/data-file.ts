@@ -3,7 +3,7 @@
  * upstream: etcd server/storage/schema, server/storage/mvcc/revision.go.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, statSync, writeSync } from 'node:fs';
 import type { KeyValue, Store } from '../contract.ts';
 import type { StoreContents } from '../lmdb/import.ts';
 import { BoltReader, boltFile } from './bolt.ts';
@@ -33,6 +33,17 @@ export function readEtcdData(path: string): StoreContents {
   });
   const keyValues = [...live.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
   return { revision, keyValues, leases };
+}
+
+/** Whether a file is one that `readEtcdData` may read. */
+export function isEtcdData(path: string): boolean {
+  if (!statSync(path).isFile()) return false;
+  try {
+    using _ = new BoltReader(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Everything in a store at its newest revision. */
