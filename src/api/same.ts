@@ -2,44 +2,54 @@
  * Whether two values mean the same to the API: what Go leaves out when it writes an object (empty lists, empty maps, zero values of
  * plain fields) counts as absent. upstream: apimachinery/pkg/api/equality.Semantic.
  */
+import { schema } from './facts/mod.ts';
 
-/** Fields where false, 0 or "" says something that absence does not: pointers upstream. */
-const pointers = new Set(
-  `activeDeadlineSeconds allocateLoadBalancerNodePorts allowPrivilegeEscalation automountServiceAccountToken backoffLimit completions
-  currentVolumeAttributesClassName defaultMode enableServiceLinks expirationSeconds fsGroup hostProcess hostUsers hostnameOverride immutable
-  localhostProfile lun manualSelector minDomains mode nodeAffinityPolicy nodeTaintsPolicy optional parallelism partition priority privileged
-  procMount readOnlyRootFilesystem replicas runAsGroup runAsNonRoot runAsUser runtimeClassName setHostnameAsFQDN shareProcessNamespace
-  storageClassName supplementalGroupsPolicy suspend terminationGracePeriodSeconds tolerationSeconds ttlSecondsAfterFinished
-  volumeAttributesClassName`.split(/\s+/),
-);
+/**
+ * Fields where nothing says something that absence does not: pointers upstream, to scalars (false, 0, "") and to structs (`emptyDir: {}`). A field is
+ * known by its name alone; of names that are pointers in one place and none in another, only these are taken for pointers.
+ */
+interface Pointers {
+  scalars: Set<string>;
+  structs: Set<string>;
+}
+
+const mostlyPointers = ['lun', 'partition', 'priority', 'replicas', 'storageClassName'];
+
+let known: Pointers | undefined;
+
+function pointers(): Pointers {
+  if (known) return known;
+  const scalars = new Set<string>();
+  const structs = new Set<string>();
+  const [plainScalars, plainStructs] = [new Set<string>(), new Set<string>()];
+  for (const { fields = {} } of Object.values(schema))
+    for (const [name, fact] of Object.entries(fields)) {
+      const single = !fact.repeated && !fact.map;
+      if (single && !schema[fact.type]?.fields) (fact.pointer && fact.type !== 'bytes' ? scalars : plainScalars).add(name);
+      else (single && fact.pointer ? structs : plainStructs).add(name);
+    }
+  for (const name of mostlyPointers) plainScalars.delete(name);
+  return (known = { scalars: scalars.difference(plainScalars), structs: structs.difference(plainStructs) });
+}
 
 function isNothing(value: unknown, field: string): boolean {
   if (value == null) return true;
-  if (value === false || value === 0 || value === '') return !pointers.has(field);
+  if (value === false || value === 0 || value === '') return !pointers().scalars.has(field);
   return typeof value === 'object' && isHollow(value);
 }
 
-/** An empty list or map; an object that is there is there, be it empty: `emptyDir: {}`. */
-const presence = new Set([
-  'emptyDir',
-  'securityContext',
-  'affinity',
-  'podAffinity',
-  'podAntiAffinity',
-  'nodeAffinity',
-  'rollingUpdate',
-  'queuing',
-]);
-
+/** An empty list or map. */
 const isHollow = (value: object): boolean => {
   for (const _ in value) return false;
   return true;
 };
 
+const isStruct = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+
 export function same(a: unknown, b: unknown, field = ''): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) {
-    if (presence.has(field)) return a == null && b == null;
+    if ((isStruct(a) || isStruct(b)) && pointers().structs.has(field)) return false;
     return isNothing(a, field) && isNothing(b, field);
   }
   if (Array.isArray(a) || Array.isArray(b)) {
