@@ -8,8 +8,7 @@ import { LmdbBacking } from './backing.ts';
 import { valueSum } from './format.ts';
 import { verifyStore } from './mod.ts';
 
-const recordAt = (revision: number): Record => {
-  const value = Buffer.from(`value ${revision}`);
+const recordAt = (revision: number, value = Buffer.from(`value ${revision}`)): Record => {
   const record = {
     key: `key-${revision}`,
     createRevision: revision,
@@ -46,6 +45,23 @@ test('what is freed once more, or was never written, changes nothing', async () 
     await again.drop(recovered.records.slice(0, 20));
     await again.close(recovered.revision);
     assert.equal((await verifyStore(path)).records, 280);
+  } finally {
+    rmSync(join(path, '..'), { recursive: true, force: true });
+  }
+});
+
+test('the first commit to a compact file may free thousands of pages that lie apart: LMDB ended the process then', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'coxswain-backing-')), 'store');
+  try {
+    const backing = new LmdbBacking(path);
+    await backing.recover();
+    const value = Buffer.alloc(3000, 'x');
+    const records = Array.from({ length: 3000 }, (_, index) => recordAt(index + 2, value));
+    await backing.write({ records, revision: 3001, leases: [], superfluous: [] });
+    await backing.defragment();
+    await backing.drop(records.filter(({ modRevision }) => modRevision % 2 === 0));
+    await backing.close(3001);
+    assert.equal((await verifyStore(path)).records, 1500);
   } finally {
     rmSync(join(path, '..'), { recursive: true, force: true });
   }

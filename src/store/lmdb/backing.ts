@@ -20,7 +20,7 @@ import { checkMetaPages, markMade } from './meta-pages.ts';
 import { own } from './owner.ts';
 import { checkValue, readRecords, readState } from './reading.ts';
 import { pageSize, pagesOf, Room } from './room.ts';
-import { openTables, pagesIn } from './tables.ts';
+import { listsFreePages, openTables, pagesIn } from './tables.ts';
 import type { RecentValues } from './recent-values.ts';
 import type { Tables } from './tables.ts';
 
@@ -51,6 +51,8 @@ export class LmdbBacking implements Backing {
   #state: State;
   /** LMDB refuses everything once a meta page could not be written, until the environment is opened anew; why that failed. */
   #broken: unknown;
+  /** Something is in LMDB's list of free pages: see #commit. */
+  #listed = false;
   #sequence = 0;
   /** Snapshots that are being taken. */
   readonly #copies = new Set<Promise<unknown>>();
@@ -254,6 +256,7 @@ export class LmdbBacking implements Backing {
   defragment(): Promise<void> {
     return this.#next(async () => {
       await Promise.allSettled(this.#copies);
+      this.#listed = false;
       try {
         await defragment(this.path, this.#tables, (tables) => (this.#tables = tables));
       } catch (error) {
@@ -297,15 +300,23 @@ export class LmdbBacking implements Backing {
   /**
    * One LMDB transaction: what `fill` puts and the state after it. `keep` takes the promises of the single operations.
    * `pages`: how many it may need for what it puts or removes; `puts`: it must leave room for deletions.
+   *
+   * A new file, or a compact copy, has an empty list of free pages. Where the first entry to come is longer than a page, lmdb 3.5.6 looks for
+   * pages for it in that very list, which has a root by then and no entry, and the process ends. A commit that frees two or three goes first.
    */
   async #commit(state: State, pages: number, puts: boolean, fill: (keep: (operation: Promise<unknown>) => void) => void): Promise<void> {
+    if (this.#broken !== undefined) await this.#reopen();
+    if (!this.#listed && !(this.#listed = listsFreePages(this.#tables))) await this.#transact(this.#state, 0, false, () => undefined);
+    await this.#transact(state, pages, puts, fill);
+  }
+
+  async #transact(state: State, pages: number, puts: boolean, fill: (keep: (operation: Promise<unknown>) => void) => void): Promise<void> {
     let kept: Promise<unknown> | undefined;
     // Each fails with the batch; the batch's own failure is the one that is looked at. Mostly they are one promise.
     const keep = (operation: Promise<unknown>): void => {
       if (operation !== kept) operation.then(undefined, () => undefined);
       kept = operation;
     };
-    if (this.#broken !== undefined) await this.#reopen();
     await this.#reserve(pages, puts, true);
     try {
       await this.#tables.root.batch(() => {
@@ -327,6 +338,7 @@ export class LmdbBacking implements Backing {
   async #reopen(): Promise<void> {
     await Promise.allSettled(this.#copies);
     await this.#tables.root.close();
+    this.#listed = false;
     this.#tables = openTables(this.path);
     const found = JSON.stringify(readState(this.path, this.#tables));
     const known = JSON.stringify(this.#state);

@@ -36,6 +36,7 @@ export function openTables(path: string, readOnly = false): Tables {
 }
 
 interface TreePages {
+  entryCount: number;
   treeBranchPageCount: number;
   treeLeafPageCount: number;
   overflowPages: number;
@@ -49,3 +50,6 @@ export function pagesIn({ root, meta, records, values, leases }: Tables): { last
   const used = trees.reduce((sum, tree) => sum + tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages, 2);
   return { last: stats.lastPageNumber, free: Math.max(0, stats.lastPageNumber + 1 - used) };
 }
+
+/** Something is in the list of free pages, be it free to be used already or not. */
+export const listsFreePages = ({ root }: Tables): boolean => (root.getStats() as { free: TreePages }).free.entryCount > 0;

@@ -76,6 +76,11 @@ function start(path: string, point = '', count = 1): Writing {
   return { child, ended, begun: Promise.race([begun, ended]), output: () => output };
 }
 
+/** Whatever went wrong in it before would be forgotten with it. */
+function assertKilled({ exitCode, signalCode }: ChildProcess): void {
+  assert.equal(signalCode, 'SIGKILL', `the writing process ended by itself: ${signalCode ?? `exit ${exitCode}`}`);
+}
+
 async function die(path: string, kind: 'moment' | 'point', random: Random, said: Said): Promise<string> {
   const point = kind === 'point' ? failPoints[Math.floor(random.next() * failPoints.length)]! : '';
   const rare = /recover|snapshot|defragment/.test(point);
@@ -88,6 +93,7 @@ async function die(path: string, kind: 'moment' | 'point', random: Random, said:
   await Promise.race([sleep(systemClock, wait), ended]);
   child.kill('SIGKILL');
   await ended;
+  assertKilled(child);
   said.hear(output());
   return kind === 'moment' ? `after ${Math.round(wait)} ms` : `${point}, time ${count}`;
 }
@@ -121,6 +127,7 @@ async function dieOnDisk(path: string, kind: 'system call' | 'power', random: Ra
     if (!cut && child.exitCode === null) end();
     await ended;
     assert(cut, 'the writing process ended by itself');
+    assertKilled(child);
     said.hear(output());
     // It lay on the disk that is gone.
     said.snapshots = [];
