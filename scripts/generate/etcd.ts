@@ -53,6 +53,8 @@ const want = (name: string): void => {
       ...(field.mapKey && { map: field.mapKey }),
       ...(field.oneof && { oneof: camel(field.oneof) }),
       ...(enums.has(type) && { enum: true }),
+      // Of leases: whoever lets etcd choose gets 63 bits.
+      ...(type === 'int64' && ['ID', 'lease'].includes(field.name) && { long: true }),
     };
   }
 };

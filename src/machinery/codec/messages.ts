@@ -10,6 +10,16 @@ export interface MessageField {
   map?: string;
   oneof?: string;
   enum?: boolean;
+  /** An int64 that uses all of its bits: see LongNumbers. */
+  long?: boolean;
+}
+
+/** What stands for an integer that a JavaScript number does not hold exactly. */
+export interface LongNumbers {
+  /** The same for the same, another for another. */
+  toShort(long: bigint): number;
+  /** Undefined where the number stands for itself. */
+  toLong(short: number): bigint | undefined;
 }
 
 export interface MessageTable {
@@ -32,7 +42,7 @@ export interface MessageCodec {
   decode(message: string, bytes: Uint8Array): Record<string, unknown>;
 }
 
-export function messageCodec(table: MessageTable): MessageCodec {
+export function messageCodec(table: MessageTable, longs?: LongNumbers): MessageCodec {
   const compiled = new Map<string, Compiled>();
   let writer = new WireWriter();
   const enumNames = new Map(
@@ -79,7 +89,7 @@ export function messageCodec(table: MessageTable): MessageCodec {
       case 'int64':
       case 'uint32':
       case 'uint64':
-        writer.int(value as number);
+        writer.int((field.long && longs?.toLong(value as number)) || (value as number));
         break;
       default: {
         const start = writer.mark();
@@ -139,8 +149,11 @@ export function messageCodec(table: MessageTable): MessageCodec {
       case 'int32':
       case 'int64':
       case 'uint32':
-      case 'uint64':
-        return reader.int();
+      case 'uint64': {
+        if (!field.long || !longs) return reader.int();
+        const value = reader.exactInt();
+        return typeof value === 'bigint' ? longs.toShort(value) : value;
+      }
       default: {
         const outer = reader.enter();
         const value = readMessage(reader, field.type);

@@ -3,7 +3,7 @@
  * Upstream counterpart: apimachinery/pkg/runtime/serializer. Read first: wire.ts, messages.ts.
  */
 export { messageCodec } from './messages.ts';
-export type { MessageCodec, MessageField, MessageTable } from './messages.ts';
+export type { LongNumbers, MessageCodec, MessageField, MessageTable } from './messages.ts';
 export { WireReader, WireWriter, wireTypes } from './wire.ts';
 export { jsonSyntaxError } from './json-error.ts';
 export {

@@ -40,13 +40,19 @@ export class WireReader {
 
   /** A signed 32 or 64 bit varint (two's complement). */
   int(): number {
+    return Number(this.exactInt());
+  }
+
+  /** The same; a bigint where a number does not hold it exactly. */
+  exactInt(): number | bigint {
     const start = this.at;
     const value = this.varint();
     if (value < 2 ** 53) return value;
     // Ten bytes: negative. Read again exactly.
     let big = 0n;
     for (let index = start, shift = 0n; index < this.at; index++, shift += 7n) big |= BigInt(this.bytes[index]! & 0x7f) << shift;
-    return Number(BigInt.asIntN(64, big));
+    const signed = BigInt.asIntN(64, big);
+    return Number.isSafeInteger(Number(signed)) ? Number(signed) : signed;
   }
 
   block(): Buffer {
@@ -127,8 +133,8 @@ export class WireWriter {
     return this;
   }
 
-  int(value: number): this {
-    if (value >= 0) return this.varint(value);
+  int(value: number | bigint): this {
+    if (typeof value === 'number' && value >= 0) return this.varint(value);
     let big = BigInt.asUintN(64, BigInt(value));
     this.#room(10);
     while (big >= 0x80n) {

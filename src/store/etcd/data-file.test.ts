@@ -1,15 +1,17 @@
 /** etcd's data file there and back. That a real etcd starts from it is seen by hand: `etcdutl snapshot restore`, or a member with it as member/snap/db. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { virtualClock } from '#machinery/clock';
+import type { KeyValue } from '../contract.ts';
 import { importStore } from '../lmdb/import.ts';
 import type { StoreContents } from '../lmdb/import.ts';
 import { lmdbStore } from '../lmdb/mod.ts';
 import { memoryStore } from '../memory/mod.ts';
 import { dataOf, isEtcdData, readEtcdData, writeEtcdSnapshot } from './data-file.ts';
+import { leaseIds } from './protocol.ts';
 
 const put = (key: string, value: string, lease = 0) => ({ type: 'put' as const, key, value: Buffer.from(value), lease });
 
@@ -58,6 +60,50 @@ test("everything in a store goes into etcd's data file and comes back, with its 
     assert(!isEtcdData(file));
   } finally {
     await store.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+test('leases whose numbers differ in bits that a number does not have stay two', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'coxswain-data-file-'));
+  try {
+    const longs = [7587899211824353176n, 7587899211824352903n];
+    const [first, second] = longs.map((long) => leaseIds.toShort(long)) as [number, number];
+    const keyValue = (key: string, lease: number): KeyValue => ({
+      key,
+      value: Buffer.from('x'),
+      createRevision: 2,
+      modRevision: 2,
+      version: 1,
+      lease,
+    });
+    const contents = {
+      revision: 2,
+      keyValues: [keyValue('a', first), keyValue('b', second)],
+      leases: [
+        { id: first, ttl: 15 },
+        { id: second, ttl: 3600 },
+      ],
+    };
+    const file = join(directory, 'snapshot');
+    writeEtcdSnapshot(file, contents);
+    const found = readEtcdData(file);
+    const ttls = new Map(found.leases.map(({ id, ttl }) => [id, ttl]));
+    assert.deepEqual(
+      found.keyValues.map(({ key, lease }) => [key, ttls.get(lease)]),
+      [
+        ['a', 15],
+        ['b', 3600],
+      ],
+    );
+    // In the file they are etcd's own.
+    const bytes = readFileSync(file);
+    for (const long of longs) {
+      const number = Buffer.alloc(8);
+      number.writeBigUInt64BE(long);
+      assert(bytes.includes(number));
+    }
+  } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 });

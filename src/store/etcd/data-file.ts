@@ -8,7 +8,7 @@ import type { KeyValue, Store } from '../contract.ts';
 import type { StoreContents } from '../lmdb/import.ts';
 import { BoltReader, boltFile } from './bolt.ts';
 import type { Entry } from './bolt.ts';
-import { codec, keyValueFromWire, keyValueToWire } from './protocol.ts';
+import { codec, keyValueFromWire, keyValueToWire, leaseIds } from './protocol.ts';
 
 const everything = { key: '\0', end: '\0' };
 const tombstone = 't'.charCodeAt(0);
@@ -70,7 +70,7 @@ export function etcdDataFile({ revision, keyValues, leases }: StoreContents): Bu
     })
     .sort(byKey);
   const compacted = revisionBytes(revision, 0);
-  const number = (value: number): Buffer => {
+  const number = (value: number | bigint): Buffer => {
     const bytes = Buffer.alloc(8);
     bytes.writeBigUInt64BE(BigInt(value));
     return bytes;
@@ -86,7 +86,12 @@ export function etcdDataFile({ revision, keyValues, leases }: StoreContents): Bu
       ['key', keys],
       [
         'lease',
-        leases.map(({ id, ttl }): Entry => [number(id), swapped(codec.encode('LeaseGrantRequest', { TTL: ttl, ID: id }))]).sort(byKey),
+        leases
+          .map(({ id, ttl }): Entry => [
+            number(leaseIds.toLong(id) ?? id),
+            swapped(codec.encode('LeaseGrantRequest', { TTL: ttl, ID: id })),
+          ])
+          .sort(byKey),
       ],
       ['members', []],
       ['members_removed', []],

@@ -1,7 +1,7 @@
 /**
  * A store in a real etcd cluster, over its gRPC API: for several API servers, and for clusters that have one already.
- * Differences from the stores in this process: writes return before watchers have heard of them, nothing is deferred, and the numbers
- * of leases that others made may lie beyond what a JavaScript number holds exactly (ours do not).
+ * Differences from the stores in this process: writes return before watchers have heard of them, nothing is deferred, and leases that
+ * others made may have other numbers here than there (lease-ids.ts).
  */
 import { systemRandom } from '#machinery/clock';
 import type { Clock, Random } from '#machinery/clock';

@@ -2,6 +2,7 @@
 import { messageCodec } from '#machinery/codec';
 import type { MessageTable } from '#machinery/codec';
 import type { Compare, KeyValue, Operation, OperationResult, RangeRequest, RangeResult, TxnRequest, TxnResult } from '../contract.ts';
+import { LeaseIds } from './lease-ids.ts';
 import rpc from './rpc.json' with { type: 'json' };
 
 export interface Method {
@@ -13,7 +14,9 @@ export interface Method {
 }
 
 export const services = rpc.services as Record<string, Record<string, Method>>;
-export const codec = messageCodec(rpc as unknown as MessageTable);
+/** The numbers that stand for those of etcd's leases which are too long. */
+export const leaseIds = new LeaseIds();
+export const codec = messageCodec(rpc as unknown as MessageTable, leaseIds);
 
 /** A message: zero values are absent. */
 export type Wire = Record<string, any>;
