@@ -377,8 +377,19 @@ export function conform(type: string, value: unknown): { value: Record<string, u
   }
 }
 
+/** Kinds that upstream serves in one version and still stores in an older one of the same form. upstream: kubeapiserver/default_storage_factory_builder.go. */
+const storedIn = new Map<string, [stored: string, served: string]>([
+  ['VolumeAttributesClass', ['storage.k8s.io/v1beta1', 'storage.k8s.io/v1']],
+]);
+
+/** The version that is served of what is stored. */
+export function servedVersion(apiVersion: string, kind: string): string {
+  const known = storedIn.get(kind);
+  return known?.[0] === apiVersion ? known[1] : apiVersion;
+}
+
 /** An object that another server has stored as protobuf, as Go writes it in JSON. Throws RangeError where its kind is not known. */
 export function readProtobuf(bytes: Uint8Array): Record<string, unknown> {
-  const object = decodeProtobuf(bytes);
+  const object = decodeProtobuf(bytes, servedVersion);
   return conform(protobufType(object['apiVersion'] as string, object['kind'] as string)!, object).value;
 }

@@ -370,7 +370,10 @@ export function encodeWatchEvent(type: string, object: Uint8Array): Buffer {
 }
 
 /** Throws RangeError where the bytes are no object in an envelope, or its kind is not known. */
-export function decodeProtobuf(bytes: Uint8Array): Record<string, unknown> {
+export function decodeProtobuf(
+  bytes: Uint8Array,
+  versionOf = (apiVersion: string, _kind: string): string => apiVersion,
+): Record<string, unknown> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (!buffer.subarray(0, 4).equals(envelope))
     throw new RangeError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]');
@@ -392,6 +395,7 @@ export function decodeProtobuf(bytes: Uint8Array): Record<string, unknown> {
     } else if (tag === 18) raw = reader.block();
     else reader.skip(tag & 7);
   }
+  apiVersion = versionOf(apiVersion, kind);
   const type = protobufType(apiVersion, kind);
   if (type === undefined) throw new RangeError(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`);
   return readMessage(new WireReader(raw), messageOf(type), { apiVersion, kind });

@@ -15,3 +15,15 @@ test('decodeStored() has of an object stored as protobuf what Go writes of field
     status: { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', lastProbeTime: null, lastTransitionTime: null }] },
   });
 });
+
+test('decodeStored() has in the version that is served what upstream still stores in an older one', () => {
+  const made = { apiVersion: 'storage.k8s.io/v1', kind: 'VolumeAttributesClass', metadata: { name: 'gold' }, driverName: 'd.example' };
+  const older = { ...made, apiVersion: 'storage.k8s.io/v1beta1' };
+  assert.deepEqual(decodeStored(Buffer.from(JSON.stringify(older))), made);
+  const field = (number: number, bytes: Buffer): Buffer => Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), bytes]);
+  const typed = ({ apiVersion, kind }: typeof made): Buffer =>
+    field(1, Buffer.concat([field(1, Buffer.from(apiVersion)), field(2, Buffer.from(kind))]));
+  const bytes = encodeProtobuf(made);
+  const [head, rest] = [bytes.subarray(0, 4), bytes.subarray(4 + typed(made).length)];
+  assert.deepEqual(decodeStored(Buffer.concat([head, typed(older), rest])), made);
+});

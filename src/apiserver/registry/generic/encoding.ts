@@ -1,7 +1,7 @@
 /** Objects as the store holds them: JSON in the storage version, without resourceVersion (the store's revision is it). */
 import type { KubeObject } from '#machinery/meta';
 import { rememberDecoded } from '../../watchcache/mod.ts';
-import { readProtobuf } from '../structure.ts';
+import { readProtobuf, servedVersion } from '../structure.ts';
 
 /**
  * The object with its fields in the order of the wire: kind, apiVersion, metadata, the rest. Lists rely on it to copy an item's bytes
@@ -41,6 +41,7 @@ export function decodeStored(value: Uint8Array, defaults?: (object: KubeObject) 
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   // Another server on the same etcd may write protobuf.
   const object = inWireOrder((bytes[0] === protobufStart ? readProtobuf(bytes) : JSON.parse(bytes.toString('utf8'))) as KubeObject);
+  if (object.apiVersion && object.kind) object.apiVersion = servedVersion(object.apiVersion, object.kind);
   defaults?.(object);
   return object;
 }
