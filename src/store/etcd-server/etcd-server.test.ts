@@ -120,6 +120,7 @@ test('it tells what it is, and refuses what one member cannot do', async () => {
   await store.txn(put('a', 'y'));
   assert.notEqual((await ask('Maintenance', 'HashKV'))['hash'], before['hash']);
   assert.equal((await ask('Maintenance', 'HashKV', { revision: 2 }))['hash'], before['hash']);
+  for (const TTL of [-5, 0, 1]) assert.equal((await ask('Lease', 'LeaseGrant', { TTL }))['TTL'], 2);
   assert.equal((await ask('Auth', 'AuthStatus'))['enabled'] ?? false, false);
   assert.deepEqual((await ask('Auth', 'UserList'))['users'] ?? [], []);
   assert.deepEqual((await ask('Auth', 'RoleList'))['roles'] ?? [], []);

@@ -8,9 +8,12 @@ import type { Facade, Handler, MessageCall } from './server.ts';
 const header = async (facade: Facade): Promise<Wire> => facade.header(await facade.store.revision());
 const gone = (error: unknown): boolean => error instanceof StoreError && error.code === 'lease-not-found';
 
+/** Seconds that a lease has at least, whatever is asked for. upstream: one and a half election timeouts, which are a second by default. */
+const leastTtl = 2;
+
 export const leaseMethods: Record<string, Handler> = {
   async LeaseGrant(facade, { TTL = 0, ID = 0 }) {
-    const { id, ttl } = await facade.alarms.watched(true, () => facade.store.leases.grant(TTL, ID));
+    const { id, ttl } = await facade.alarms.watched(true, () => facade.store.leases.grant(Math.max(TTL, leastTtl), ID));
     return { header: await header(facade), ID: id, TTL: ttl };
   },
   async LeaseRevoke(facade, { ID = 0 }) {
