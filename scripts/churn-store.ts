@@ -2,8 +2,8 @@
  * A day's churn in minutes: node scripts/churn-store.ts [--writes 10000000] [--keys 10000] [--clients 64] [--path directory] [--beside].
  * Writes the same keys over and over, compacts as the API server does, and prints, for each tenth, the latency of writes, the size of
  * the file and the memory. All of them must be flat.
- * `--beside`: machines have good and bad minutes. After every second of its compactions, the same load goes to a store of its own that was made
- * for this tenth, as long as to the next one; what a tenth is to be compared with is what a young store could do in the same seconds.
+ * `--beside`: machines have good and bad minutes. From one compaction to the next the load goes to this store and to another that was made for
+ * this tenth, in turn; what a tenth is to be compared with is what a young store could do in the same seconds.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -146,11 +146,11 @@ try {
     const young = values.beside ? { churned: await open(`young-${written}`), times: new Times() } : undefined;
     // Until a whole history is there, nothing is compacted.
     await young?.churned.write(2 * period);
-    for (let part = 0; written < until; part++) {
+    while (written < until) {
       const count = Math.min(period, until - written);
       await times.of(() => old.write(count, times));
       written += count;
-      if (young && part % 2 === 0) await young.times.of(() => young.churned.write(count, young.times));
+      if (young) await young.times.of(() => young.churned.write(count, young.times));
     }
     report(written, old.store, times, young?.times);
     await young?.churned.store.close();
