@@ -116,6 +116,11 @@ test('where giving takes long, a delivery is spread over the rest: each watcher 
   for (let share = 0; share < 6; share++) await virtual.advance(2);
   for (const index of [0, 1, 3, 4]) assert.deepEqual(all[index]!.batches, [[1], [2], [3, 4]]);
   assert.deepEqual(late.batches, [[4]]);
+  // After a while without events nobody waits for his turn.
+  await virtual.advance(100);
+  publish();
+  await turn();
+  for (const index of [0, 1, 3, 4]) assert.deepEqual(all[index]!.batches.at(-1), [5]);
   watchers.end();
   assert.equal(virtual.pending, 0);
 });

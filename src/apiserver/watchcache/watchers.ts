@@ -2,7 +2,7 @@
  * Hands a resource's events to those who watch it. Watchers of the same prefix form a group, which gathers the events of one turn of
  * the loop in one array that all of them are given: an event costs one push a group, not one a watcher.
  * Patient watchers, those behind a network, have a group of their own: where they are so many that giving costs time, it rests between
- * two deliveries and gathers meanwhile, since few big writes cost both sides far less than many small ones. The next delivery is spread over
+ * two deliveries and gathers meanwhile, since few big writes cost both sides far less than many small ones. What it gathered is given over
  * such a rest, a share of the watchers at a time: their readers work evenly too, and who writes meanwhile does not wait for all of them.
  * Invariant: a watcher is given every event under its prefix after the revision it began at, once, in order.
  */
@@ -143,7 +143,7 @@ export class CacheWatchers {
   #plan(group: Group): void {
     const rest = group.restsUntil > 0 ? group.restsUntil - this.#clock.monotonic() : 0;
     if (rest > 0) {
-      this.#rest(group, rest, () => this.#deliver(group));
+      this.#rest(group, rest, () => this.#deliver(group, true));
       return;
     }
     this.#dirty.add(group);
@@ -153,7 +153,7 @@ export class CacheWatchers {
       this.#scheduled = false;
       for (const dirty of this.#dirty) {
         this.#dirty.delete(dirty);
-        this.#deliver(dirty);
+        this.#deliver(dirty, false);
       }
     });
   }
@@ -165,11 +165,11 @@ export class CacheWatchers {
     }, milliseconds);
   }
 
-  #deliver(group: Group): void {
+  #deliver(group: Group, spread: boolean): void {
     const events = group.pending;
     group.pending = [];
     const watchers = [...group.watchers];
-    const shares = Math.max(1, Math.min(Math.floor(group.rest / shareRest), watchers.length));
+    const shares = spread ? Math.max(1, Math.min(Math.floor(group.rest / shareRest), watchers.length)) : 1;
     if (shares > 1) for (const watcher of watchers) watcher.due = events;
     group.delivery = { events, watchers, shares, done: 0, took: 0 };
     this.#share(group, group.delivery);
