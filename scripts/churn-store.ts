@@ -142,8 +142,9 @@ try {
   const old = await open('store');
   for (let written = 0; written < writes;) {
     const until = Math.min(written + tenth, writes);
+    const beside = `young-${written}`;
     const times = new Times();
-    const young = values.beside ? { churned: await open(`young-${written}`), times: new Times() } : undefined;
+    const young = values.beside ? { churned: await open(beside), times: new Times() } : undefined;
     // Until a whole history is there, nothing is compacted.
     await young?.churned.write(2 * period);
     while (written < until) {
@@ -154,7 +155,7 @@ try {
     }
     report(written, old.store, times, young?.times);
     await young?.churned.store.close();
-    if (young) rmSync(join(directory, `young-${until - times.count}`), { recursive: true });
+    if (young) rmSync(join(directory, beside), { recursive: true });
   }
   await old.store.close();
   console.table(rows);

@@ -36,12 +36,17 @@ function hasUndefined(value: unknown): boolean {
   return false;
 }
 
+function readJson(bytes: Buffer): unknown {
+  const object = JSON.parse(bytes.toString('utf8')) as KubeObject;
+  if (object.apiVersion && object.kind) object.apiVersion = servedVersion(object.apiVersion, object.kind);
+  return object;
+}
+
 /** Reads a stored value. `defaults` fills in what an older release left out. */
 export function decodeStored(value: Uint8Array, defaults?: (object: KubeObject) => void): KubeObject {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   // Another server on the same etcd may write protobuf.
-  const object = inWireOrder((bytes[0] === protobufStart ? readProtobuf(bytes) : JSON.parse(bytes.toString('utf8'))) as KubeObject);
-  if (object.apiVersion && object.kind) object.apiVersion = servedVersion(object.apiVersion, object.kind);
+  const object = inWireOrder((bytes[0] === protobufStart ? readProtobuf(bytes) : readJson(bytes)) as KubeObject);
   defaults?.(object);
   return object;
 }
