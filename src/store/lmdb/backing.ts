@@ -14,12 +14,14 @@ import { noValue } from '../mvcc/record.ts';
 import type { Record } from '../mvcc/record.ts';
 import { clearDefragment, defragment } from './defragment.ts';
 import { failureOf } from './failures.ts';
-import { headerSize, headerSum, minus, plus, writeHeader } from './format.ts';
+import { headerSum, minus, plus } from './format.ts';
 import type { State } from './format.ts';
-import { checkMetaPages, markMade } from './meta-pages.ts';
+import { checkMetaPages, corrupt, markMade } from './meta-pages.ts';
 import { own } from './owner.ts';
-import { checkValue, readRecords, readState } from './reading.ts';
-import { pageSize, pagesOf, Room } from './room.ts';
+import { Packer, Packs, Shrinking } from './packs.ts';
+import type { Pack, Shrunk } from './packs.ts';
+import { checkValue, newestSequence, readRecords, readState, Values } from './reading.ts';
+import { pageSize, pagesOf, pagesOfPack, Room } from './room.ts';
 import { listsFreePages, openTables, pagesIn } from './tables.ts';
 import type { RecentValues } from './recent-values.ts';
 import type { Tables } from './tables.ts';
@@ -31,14 +33,28 @@ export interface Change extends Batch {
   logged?: number;
 }
 
-/** Records looked at in one turn of the loop: who waits for the log does not wait for what is put into LMDB meanwhile. */
-const step = 500;
+interface Removal {
+  records: readonly Record[];
+  packs: readonly Shrunk[];
+  /** What they add to the checksum. */
+  checksum: number;
+  /** Pages that it may need. */
+  pages: number;
+}
 
-async function* inSteps(records: readonly Record[]): AsyncIterable<readonly Record[]> {
-  for (let at = 0; at < records.length; at += step) {
-    if (at > 0) await new Promise((resolve) => setImmediate(resolve));
-    yield records.slice(at, at + step);
+/** Records, or packs, looked at in one turn of the loop: who waits for the log does not wait for what is put into LMDB meanwhile. */
+const [step, packStep] = [500, 32];
+
+async function* inSteps<T>(items: Iterable<T>, length: number): AsyncIterable<readonly T[]> {
+  let part: T[] = [];
+  for (const item of items) {
+    part.push(item);
+    if (part.length < length) continue;
+    yield part;
+    part = [];
+    await new Promise((resolve) => setImmediate(resolve));
   }
+  yield part;
 }
 
 export class LmdbBacking implements Backing {
@@ -54,6 +70,8 @@ export class LmdbBacking implements Backing {
   /** Something is in LMDB's list of free pages: see #commit. */
   #listed = false;
   #sequence = 0;
+  #packs: Packs;
+  #values: Values;
   /** Snapshots that are being taken. */
   readonly #copies = new Set<Promise<unknown>>();
   #last: Promise<unknown> = Promise.resolve();
@@ -69,8 +87,10 @@ export class LmdbBacking implements Backing {
       checkMetaPages(path);
       this.#tables = openTables(path);
       this.#state = readState(path, this.#tables);
+      this.#packs = new Packs(this.#state.packed);
+      this.#values = new Values(this.#tables, this.#state.packed);
       this.#room = new Room(join(path, 'data.mdb'));
-      [this.#sequence = 0] = this.#tables.records.getKeys({ reverse: true, limit: 1 });
+      this.#sequence = newestSequence(this.#tables);
     } catch (error) {
       this.#disown();
       throw error;
@@ -79,7 +99,8 @@ export class LmdbBacking implements Backing {
 
   /** Reads what is there and checks it. Throws StoreError 'corrupt' where it is not what was written. */
   inspect(): Recovered {
-    const { records, leases } = readRecords(this.path, this.#tables, this.#state);
+    const { records, leases, packs } = readRecords(this.path, this.#tables, this.#state);
+    this.#packs = packs;
     const { revision: seen, compactRevision, clean } = this.#state;
     return { revision: clean ? seen : seen + this.reserve, compactRevision, seen, records, leases };
   }
@@ -109,16 +130,21 @@ export class LmdbBacking implements Backing {
 
   #read({ sequence }: Record): Buffer | undefined {
     try {
-      // Bytes of lmdb's own, there until its next read. It tells their number by a `length` that may be less than there is room for.
-      const found = this.#tables.values.getBinaryFast(sequence);
+      const found = this.#values.read(sequence);
       if (!found) return undefined;
       // A small value comes out of Node's pool: memory of its own is most of what reading it would cost.
       const value = Buffer.allocUnsafe(found.length);
-      value.set(found.byteLength === found.length ? found : found.subarray(0, found.length));
+      value.set(found);
       return value;
     } catch (error) {
       throw failureOf(this.path, error);
     }
+  }
+
+  #readPack(key: number): { headers: Buffer; values: Uint8Array | undefined } {
+    const headers = this.#tables.records.get(key);
+    if (!headers) throw corrupt(this.path, `the records of sequence ${key} and after it are not there`);
+    return { headers, values: this.#tables.values.getBinaryFast(key) };
   }
 
   /**
@@ -141,19 +167,17 @@ export class LmdbBacking implements Backing {
   }
 
   async #put({ records, revision, leases, superfluous, compactRevision = 0, logged }: Change): Promise<void> {
-    const removed = await present(superfluous);
+    const removed = await this.#removal(superfluous);
     let checksum = minus(this.#state.checksum, removed.checksum);
-    const headers = Buffer.allocUnsafeSlow(records.reduce((sum, record) => sum + headerSize(record), 0));
-    let at = 0;
-    const first = this.#sequence + 1;
-    const parts: Buffer[] = [];
-    for await (const part of inSteps(records))
+    const packer = new Packer(this.#sequence, records);
+    const sequences: number[] = [];
+    for await (const part of inSteps(records, step))
       for (const record of part) {
-        const header = headers.subarray(at, (at += headerSize(record)));
-        writeHeader(record, header);
+        const { sequence, header } = packer.add(record);
         checksum = plus(checksum, crc32(header));
-        parts.push(header);
+        sequences.push(sequence);
       }
+    packer.end();
     const { state } = this;
     await this.#commit(
       {
@@ -163,13 +187,10 @@ export class LmdbBacking implements Backing {
         compactRevision: Math.max(compactRevision, state.compactRevision),
         logged: logged ?? state.logged,
       },
-      pagesOf(records) + removed.records.length,
+      pagesOf(records) + removed.pages,
       records.some((record) => record.version > 0),
       (keep) => {
-        for (const [index, { size, value }] of records.entries()) {
-          keep(this.#tables.records.put(first + index, parts[index]!));
-          if (size > 0) keep(this.#tables.values.put(first + index, value as Buffer));
-        }
+        for (const pack of packer.packs) this.#putPack(pack, keep);
         for (const { id, ttl } of leases) {
           if (ttl === undefined) {
             keep(this.#tables.leases.remove(id));
@@ -179,16 +200,18 @@ export class LmdbBacking implements Backing {
           value.writeDoubleLE(ttl);
           keep(this.#tables.leases.put(id, value));
         }
-        this.#remove(removed.records, keep);
+        this.#remove(removed, keep);
       },
     );
-    for (const record of removed.records) record.sequence = 0;
-    for (const record of records) {
-      record.sequence = ++this.#sequence;
+    this.#removed(removed);
+    this.#sequence = packer.newest;
+    for (const [index, record] of records.entries()) {
+      record.sequence = sequences[index]!;
       if (record.size === 0) continue;
       if (this.#recent) this.#recent.keep(record);
       else record.value = undefined;
     }
+    this.#packs.add(records);
   }
 
   compact(revision: number): Promise<void> {
@@ -226,18 +249,58 @@ export class LmdbBacking implements Backing {
   }
 
   async #free(records: readonly Record[]): Promise<void> {
-    const removed = await present(records);
+    const removed = await this.#removal(records);
     if (removed.records.length === 0) return;
     const checksum = minus(this.#state.checksum, removed.checksum);
-    await this.#commit({ ...this.#state, checksum }, removed.records.length, false, (keep) => this.#remove(removed.records, keep));
-    for (const record of removed.records) record.sequence = 0;
+    await this.#commit({ ...this.#state, checksum }, removed.pages, false, (keep) => this.#remove(removed, keep));
+    this.#removed(removed);
   }
 
-  #remove(records: readonly Record[], keep: (operation: Promise<unknown>) => void): void {
-    for (const { sequence, size } of records) {
-      keep(this.#tables.records.remove(sequence));
-      if (size > 0) keep(this.#tables.values.remove(sequence));
+  /** What it takes to remove those of the records that are there. */
+  async #removal(records: readonly Record[]): Promise<Removal> {
+    let checksum = 0;
+    const found: Record[] = [];
+    const shrinking = new Shrinking(this.#packs);
+    for await (const part of inSteps(records, step))
+      for (const record of part) {
+        if (record.sequence === 0) continue;
+        checksum = plus(checksum, headerSum(record));
+        shrinking.remove(record);
+        found.push(record);
+      }
+    const packs: Shrunk[] = [];
+    for await (const part of inSteps(
+      shrinking.packs((key) => this.#readPack(key)),
+      packStep,
+    ))
+      packs.push(...part);
+    // A page of each table, and what is written anew.
+    const pages = packs.reduce((sum, { pack }) => sum + 3 + (pack ? pagesOfPack(pack) : 0), 0);
+    return { records: found, packs, checksum, pages };
+  }
+
+  #remove({ packs }: Removal, keep: (operation: Promise<unknown>) => void): void {
+    for (const { key, left, pack } of packs) {
+      if (left?.gone) {
+        keep(this.#tables.gone.put(key, left.gone as Buffer));
+        continue;
+      }
+      keep(this.#tables.gone.remove(key));
+      if (pack?.values === undefined) keep(this.#tables.values.remove(key));
+      if (pack) this.#putPack(pack, keep);
+      else keep(this.#tables.records.remove(key));
     }
+  }
+
+  #putPack({ key, headers, values }: Pack, keep: (operation: Promise<unknown>) => void): void {
+    keep(this.#tables.records.put(key, headers));
+    if (values) keep(this.#tables.values.put(key, values));
+  }
+
+  /** That has been done. */
+  #removed({ records, packs }: Removal): void {
+    for (const { key, left } of packs) this.#packs.set(key, left);
+    for (const record of records) record.sequence = 0;
   }
 
   /** A copy of the newest durable state in a directory of its own, which can be opened as a store. Writes go on meanwhile. */
@@ -258,7 +321,7 @@ export class LmdbBacking implements Backing {
       await Promise.allSettled(this.#copies);
       this.#listed = false;
       try {
-        await defragment(this.path, this.#tables, (tables) => (this.#tables = tables));
+        await defragment(this.path, this.#tables, (tables) => this.#use(tables));
       } catch (error) {
         // Whatever is open now: the next write opens what lies there.
         this.#broken = error;
@@ -334,31 +397,23 @@ export class LmdbBacking implements Backing {
     this.#state = state;
   }
 
+  #use(tables: Tables): void {
+    this.#tables = tables;
+    this.#values = new Values(tables, this.#state.packed);
+  }
+
   /** After a failed write. What is there must be what was there before it. */
   async #reopen(): Promise<void> {
     await Promise.allSettled(this.#copies);
     await this.#tables.root.close();
     this.#listed = false;
-    this.#tables = openTables(this.path);
+    this.#use(openTables(this.path));
     const found = JSON.stringify(readState(this.path, this.#tables));
     const known = JSON.stringify(this.#state);
     if (found !== known)
       throw new StoreError('closed', `Store ${this.path} must be opened anew: after a failed write it is at ${found}, not at ${known}`);
     this.#broken = undefined;
   }
-}
-
-/** Of records to remove, those that are there, and what they add to the checksum. */
-async function present(records: readonly Record[]): Promise<{ records: Record[]; checksum: number }> {
-  let checksum = 0;
-  const found: Record[] = [];
-  for await (const part of inSteps(records))
-    for (const record of part) {
-      if (record.sequence === 0) continue;
-      checksum = plus(checksum, headerSum(record));
-      found.push(record);
-    }
-  return { records: found, checksum };
 }
 
 /** lmdb gives the reason of a failed commit in a promise beside the error. */

@@ -7,8 +7,10 @@ import { test } from 'node:test';
 import { open } from 'lmdb';
 import { seededRandom, systemClock, virtualClock } from '#machinery/clock';
 import { StoreError } from '../contract.ts';
-import type { TxnRequest } from '../contract.ts';
+import type { Store, TxnRequest } from '../contract.ts';
+import type { Record } from '../mvcc/record.ts';
 import { crashRounds } from './crash/mod.ts';
+import { headerSize, headerSum, plus, valueSum, writeHeader } from './format.ts';
 import { lmdbStore, restoreSnapshot, saveSnapshot, snapshotStatus, verifyStore } from './mod.ts';
 
 const directory = () => {
@@ -110,14 +112,69 @@ test('damage is found: at opening in what is indexed, at reading in a value', as
     await root.close();
     return copy;
   };
-  const lost = await damage('records', (db) => db.remove(1));
+  // Both are in the first pack there is.
+  const lost = await damage('records', (db) => db.remove(128));
   await assert.rejects(lmdbStore({ path: lost, clock: virtualClock() }), code('corrupt'));
-  const changed = await damage('values', (db) => db.put(2, Buffer.from('wrong')));
+  const longer = await damage('records', (db) => db.put(128, Buffer.concat([Buffer.from([0, 0, 0, 0, 127]), db.get(128)!.subarray(5)])));
+  await assert.rejects(lmdbStore({ path: longer, clock: virtualClock() }), code('corrupt'));
+  const forgotten = await damage('gone', (db) => db.put(128, Buffer.alloc(16, 1)));
+  await assert.rejects(lmdbStore({ path: forgotten, clock: virtualClock() }), code('corrupt'));
+  const changed = await damage('values', (db) => db.put(128, Buffer.concat([db.get(128)!.subarray(0, -1), Buffer.from('T')])));
   await assert.rejects(verifyStore(changed), code('corrupt'));
   const opened = await lmdbStore({ path: changed, clock: virtualClock() });
   assert.equal((await opened.range({ key: 'a' })).count, 1);
   await assert.rejects(opened.range({ key: 'b' }), code('corrupt'));
   await opened.close();
+});
+
+test('a store in which each value lay by itself goes on', async () => {
+  using at = directory();
+  const path = join(at.path, 'store');
+  const records = ['a', 'b', 'b', 'c'].map((key, index): Record => {
+    const value = Buffer.from(`${key} ${index}`);
+    const [revision, version] = [index + 2, index === 2 ? 2 : 1];
+    const createRevision = revision - version + 1;
+    return {
+      key,
+      createRevision,
+      modRevision: revision,
+      version,
+      lease: 0,
+      size: value.length,
+      value,
+      sequence: index + 1,
+      checksum: valueSum(value),
+    };
+  });
+  const root = open({ path, encoding: 'binary', maxDbs: 8, overlappingSync: false });
+  for (const record of records) {
+    const header = Buffer.alloc(headerSize(record));
+    writeHeader(record, header);
+    await root.openDB({ name: 'records', encoding: 'binary' }).put(record.sequence, header);
+    await root.openDB({ name: 'values', encoding: 'binary' }).put(record.sequence, record.value);
+  }
+  const checksum = records.reduce((sum, record) => plus(sum, headerSum(record)), 0);
+  const state = { format: 2, revision: 5, compactRevision: 0, checksum, clean: true, logged: 0, salt: 0 };
+  await root.openDB({ name: 'meta', encoding: 'binary' }).put('state', Buffer.from(JSON.stringify(state)));
+  root.openDB({ name: 'leases', encoding: 'binary' });
+  await root.close();
+  writeFileSync(join(path, 'made'), '');
+  assert.equal((await verifyStore(path)).keys, 3);
+
+  const values = async (store: Store, revision?: number): Promise<string[]> =>
+    (await store.range({ key: 'a', end: 'z', ...(revision && { revision }) })).keyValues.map(({ value }) => Buffer.from(value).toString());
+  const store = await lmdbStore({ path, clock: virtualClock() });
+  assert.deepEqual(await values(store), ['a 0', 'b 2', 'c 3']);
+  assert.deepEqual(await values(store, 3), ['a 0', 'b 1']);
+  await store.txn(put('a', 'new'));
+  await store.txn(put('d', 'new'));
+  await store.compact(await store.revision());
+  await store.reclaimed();
+  await store.close();
+  assert.deepEqual((await verifyStore(path)).records, 4);
+  const again = await lmdbStore({ path, clock: virtualClock() });
+  assert.deepEqual(await values(again), ['new', 'b 2', 'c 3', 'new']);
+  await again.close();
 });
 
 test('a snapshot is one revision, taken while writes go on; restored, it forces everybody to list again', async () => {

@@ -1,8 +1,9 @@
 /**
- * What is on the disk: a log (log-format.ts) of what is not yet in LMDB, and one LMDB environment with four tables:
+ * What is on the disk: a log (log-format.ts) of what is not yet in LMDB, and one LMDB environment with five tables:
  *
- *   records   sequence → header of a record (below), small, so that opening reads little
- *   values    sequence → the value as it was given; absent for tombstones and empty values
+ *   records   sequence → a pack (packs.ts) of headers (below), small, so that opening reads little
+ *   values    sequence → a pack of values as they were given; there is none for tombstones and empty values
+ *   gone      sequence → which records of the pack are there no more
  *   leases    id → seconds granted
  *   meta      "state" → State, rewritten with every batch
  *
@@ -14,8 +15,8 @@ import { crc32 } from 'node:zlib';
 import type { Record } from '../mvcc/record.ts';
 import { noValue } from '../mvcc/record.ts';
 
-export const formatVersion = 2;
-/** The oldest that can be read: it had no log. */
+export const formatVersion = 3;
+/** The oldest that can be read: it had no log. Before the third, each header and each value lay by itself. */
 export const oldestFormat = 1;
 
 export interface State {
@@ -28,6 +29,8 @@ export interface State {
   /** The newest entry of the log that is here, and the salt of its entries. */
   logged: number;
   salt: number;
+  /** Records with this sequence or a later one lie in packs. */
+  packed: number;
 }
 
 const fixed = 41;

@@ -4,39 +4,77 @@ import { StoreError } from '../contract.ts';
 import type { Record } from '../mvcc/record.ts';
 import { formatVersion, oldestFormat, valueSum } from './format.ts';
 import type { State } from './format.ts';
+import { packAfter, packOf, Packs, valueIn } from './packs.ts';
 import { corrupt } from './meta-pages.ts';
 import type { Tables } from './tables.ts';
 
 /** `transaction`: reads as of one commit, while another process goes on. */
-export function readState(path: string, { meta }: Tables, transaction?: Transaction): State {
-  const found = meta.get('state', { ...(transaction && { transaction }) });
-  if (!found) return { format: formatVersion, revision: 1, compactRevision: 0, checksum: 0, clean: true, logged: 0, salt: 0 };
-  const state = JSON.parse(found.toString()) as Partial<State> & Omit<State, 'logged' | 'salt'>;
+export function readState(path: string, tables: Tables, transaction?: Transaction): State {
+  const found = tables.meta.get('state', { ...(transaction && { transaction }) });
+  if (!found) return { format: formatVersion, revision: 1, compactRevision: 0, checksum: 0, clean: true, logged: 0, salt: 0, packed: 0 };
+  const state = JSON.parse(found.toString()) as Partial<State> & Omit<State, 'logged' | 'salt' | 'packed'>;
   if (!(state.format >= oldestFormat && state.format <= formatVersion))
     throw new StoreError('invalid', `Cannot open store ${path}: its format is ${state.format}, this version knows ${formatVersion}`);
-  const { revision, compactRevision, checksum, clean, logged = 0, salt = 0 } = state;
-  return { format: formatVersion, revision, compactRevision, checksum, clean, logged, salt };
+  const { revision, compactRevision, checksum, clean, logged = 0, salt = 0, packed = packAfter(newestSequence(tables)) } = state;
+  return { format: formatVersion, revision, compactRevision, checksum, clean, logged, salt, packed };
+}
+
+export const newestSequence = ({ records }: Tables): number => [...records.getKeys({ reverse: true, limit: 1 })][0] ?? 0;
+
+/** Reads values. Of a pack that is read from twice in a row it keeps a copy: the values that were written together are often read together. */
+export class Values {
+  readonly #table: Tables['values'];
+  readonly #first: number;
+  #last: number | undefined;
+  #copy: Buffer | undefined;
+
+  /** `first`: the least sequence in a pack. */
+  constructor({ values }: Tables, first: number) {
+    this.#table = values;
+    this.#first = first;
+  }
+
+  /** The value of the record with this sequence: a part of bytes that are there until the next read of any. */
+  read(sequence: number, transaction?: Transaction): Uint8Array | undefined {
+    const key = packOf(sequence, this.#first);
+    if (key === this.#last && this.#copy) return valueIn(this.#copy, sequence, this.#first);
+    // Bytes of lmdb's own.
+    const found = this.#table.getBinaryFast(key, { ...(transaction && { transaction }) });
+    this.#copy = found && key === this.#last ? Buffer.from(found.subarray(0, found.length)) : undefined;
+    this.#last = key;
+    return found && valueIn(found, sequence, this.#first);
+  }
 }
 
 /** Throws StoreError 'corrupt' where the records are not those that `state` sums up. */
 export function readRecords(
   path: string,
   tables: Tables,
-  { revision, checksum: wanted }: State,
+  { revision, checksum: wanted, packed }: State,
   transaction?: Transaction,
-): { records: Record[]; leases: { id: number; ttl: number }[] } {
+): { records: Record[]; leases: { id: number; ttl: number }[]; packs: Packs } {
   const within = { ...(transaction && { transaction }) };
-  const records: Record[] = [];
-  const checksum = tables.headers.read(within, (record) => void records.push(record));
+  const packs = new Packs(packed);
+  const { records, checksum } = soundly(path, () => tables.headers.read(within, packs));
   if (checksum !== wanted) throw corrupt(path, `the records sum to ${checksum}, the state says ${wanted}`);
   const newest = records.at(-1)?.modRevision ?? 0;
   if (newest > revision) throw corrupt(path, `there is a record of revision ${newest}, the state says ${revision}`);
   const leases = [...tables.leases.getRange(within)].map(({ key, value }) => ({ id: key, ttl: value.readDoubleLE(0) }));
-  return { records, leases };
+  return { records, leases, packs };
 }
 
 /** Throws StoreError 'corrupt' where `value` is not the record's. */
 export function checkValue(path: string, record: Record, value: Uint8Array | undefined): asserts value is Uint8Array {
   if (value === undefined || value.length !== record.size || valueSum(value) !== record.checksum)
     throw corrupt(path, `the value of ${record.key} at revision ${record.modRevision} is not what was written`);
+}
+
+/** Lengths that are not what was written lead beyond what there is. */
+function soundly<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw corrupt(path, 'there is a header that is not what was written');
+  }
 }

@@ -8,6 +8,7 @@ import { statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { noSpace } from '../mvcc/errors.ts';
 import type { Record } from '../mvcc/record.ts';
+import { headerSize } from './format.ts';
 
 export const pageSize = 4096;
 /** Pages that any write may touch: the ways from the roots of all trees to their leaves, and the list of free pages. */
@@ -15,12 +16,16 @@ const base = 48;
 /** Pages that are kept for those who make space. */
 const reserve = 256;
 const chunk = { least: 256, most: 4096 };
-/** A value's page has so many bytes of its own. */
-const pageHeader = 16;
+/** Bytes that come to an entry: LMDB's before its pages, and those of a pack. */
+const beside = 16 + 6;
 
-/** Pages that records may need at most, with split leaves. */
+/** Pages that an entry of so many bytes may need at most, with a split leaf. */
+const pagesOfEntry = (size: number): number => (size > pageSize / 4 ? Math.ceil((size + beside) / pageSize) : 0.5);
+export const pagesOfPack = ({ headers, values }: { headers: Buffer; values: Buffer | undefined }): number =>
+  pagesOfEntry(headers.length) + pagesOfEntry(values?.length ?? 0);
+/** Pages that records may need at most, however they lie in packs. */
 export const pagesOf = (records: readonly Record[]): number =>
-  records.reduce((sum, { size }) => sum + 1 + (size > pageSize / 4 ? Math.ceil((size + pageHeader) / pageSize) : 0.5), 0);
+  records.reduce((sum, record) => sum + Math.max(1, pagesOfEntry(headerSize(record))) + pagesOfEntry(record.size), 0);
 
 const cost = (pages: number, puts: boolean): number => base + Math.ceil(pages) + (puts ? reserve : 0);
 

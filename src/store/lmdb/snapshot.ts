@@ -15,7 +15,7 @@ import { readLog } from './log.ts';
 import { merged, replay } from './logged-backing.ts';
 import { checkMetaPages, markMade } from './meta-pages.ts';
 import { ownerOf } from './owner.ts';
-import { checkValue, readRecords, readState } from './reading.ts';
+import { checkValue, readRecords, readState, Values } from './reading.ts';
 import { openTables } from './tables.ts';
 
 export interface StoreSummary {
@@ -44,10 +44,11 @@ export async function verifyStore(path: string): Promise<StoreSummary> {
       const state = readState(path, tables, transaction);
       const { records } = readRecords(path, tables, state, transaction);
       const logged = merged(entriesAfter(path, log, state.logged, state.salt, beside), state).logged;
+      const values = new Values(tables, state.packed);
       let bytes = 0;
       const live = new Set<string>();
       for (const record of [...records, ...logged.records]) {
-        const value = record.size === 0 ? noValue : (record.value ?? tables.values.get(record.sequence, { transaction }));
+        const value = record.size === 0 ? noValue : (record.value ?? values.read(record.sequence, transaction));
         checkValue(path, record, value);
         bytes += value.length;
         if (record.version > 0) live.add(record.key);

@@ -1,13 +1,15 @@
 /** The LMDB environment of a store, opened. */
 import { open } from 'lmdb';
-import type { Database, RootDatabase } from 'lmdb';
+import type { Database, RootDatabase, Transaction } from 'lmdb';
 import { Headers } from './headers.ts';
 
 export interface Tables {
   root: RootDatabase<Buffer, string>;
   records: Database<Buffer, number>;
   headers: Headers;
-  values: Database<Buffer, number>;
+  /** lmdb's types leave out that a read without a copy may be within a transaction, too. */
+  values: Database<Buffer, number> & { getBinaryFast(key: number, options: { transaction?: Transaction }): Buffer | undefined };
+  gone: Database<Buffer, number>;
   leases: Database<Buffer, number>;
   meta: Database<Buffer, string>;
 }
@@ -25,12 +27,14 @@ export function openTables(path: string, readOnly = false): Tables {
     // Address space only. Where it is scarce, lmdb maps piece by piece.
     ...(process.arch.includes('64') && { mapSize: 64 * 1024 ** 3 }),
   });
+  const gone = root.openDB<Buffer, number>({ name: 'gone', encoding: 'binary' });
   return {
     root,
     meta: root.openDB<Buffer, string>({ name: 'meta', encoding: 'binary' }),
     records: root.openDB<Buffer, number>({ name: 'records', encoding: 'binary' }),
-    headers: new Headers(root),
+    headers: new Headers(root, gone),
     values: root.openDB<Buffer, number>({ name: 'values', encoding: 'binary' }),
+    gone,
     leases: root.openDB<Buffer, number>({ name: 'leases', encoding: 'binary' }),
   };
 }
@@ -43,9 +47,9 @@ interface TreePages {
 }
 
 /** The last page that was ever used, and how many up to it are free. */
-export function pagesIn({ root, meta, records, values, leases }: Tables): { last: number; free: number } {
+export function pagesIn({ root, meta, records, values, gone, leases }: Tables): { last: number; free: number } {
   const stats = root.getStats() as TreePages & { lastPageNumber: number; free: TreePages };
-  const trees = [stats, stats.free, ...[meta, records, values, leases].map((table) => table.getStats() as TreePages)];
+  const trees = [stats, stats.free, ...[meta, records, values, gone, leases].map((table) => table.getStats() as TreePages)];
   // The first two hold the meta data.
   const used = trees.reduce((sum, tree) => sum + tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages, 2);
   return { last: stats.lastPageNumber, free: Math.max(0, stats.lastPageNumber + 1 - used) };
