@@ -20,7 +20,7 @@ import { checkMetaPages, corrupt, markMade } from './meta-pages.ts';
 import { own } from './owner.ts';
 import { Packer, Packs, Shrinking } from './packs.ts';
 import type { Pack, Shrunk } from './packs.ts';
-import { checkValue, newestSequence, readRecords, readState, Values } from './reading.ts';
+import { checkValue, newestSequence, readRecords, readState, readValues } from './reading.ts';
 import { pageSize, pagesOf, pagesOfPack, Room } from './room.ts';
 import { listsFreePages, openTables, pagesIn } from './tables.ts';
 import type { RecentValues } from './recent-values.ts';
@@ -71,7 +71,6 @@ export class LmdbBacking implements Backing {
   #listed = false;
   #sequence = 0;
   #packs: Packs;
-  #values: Values;
   /** Snapshots that are being taken. */
   readonly #copies = new Set<Promise<unknown>>();
   #last: Promise<unknown> = Promise.resolve();
@@ -88,7 +87,6 @@ export class LmdbBacking implements Backing {
       this.#tables = openTables(path);
       this.#state = readState(path, this.#tables);
       this.#packs = new Packs(this.#state.packed);
-      this.#values = new Values(this.#tables, this.#state.packed);
       this.#room = new Room(join(path, 'data.mdb'));
       this.#sequence = newestSequence(this.#tables);
     } catch (error) {
@@ -117,25 +115,23 @@ export class LmdbBacking implements Backing {
     return recovered;
   }
 
-  load(record: Record): Uint8Array {
-    if (record.size === 0) return noValue;
-    const value = this.#read(record);
-    checkValue(this.path, record, value);
-    if (this.#recent) {
-      record.value = value;
-      this.#recent.keep(record);
-    }
-    return value;
+  load(records: readonly Record[]): Uint8Array[] {
+    const found = this.#read(records);
+    return records.map((record, place) => {
+      if (record.size === 0) return noValue;
+      const value = found[place];
+      checkValue(this.path, record, value);
+      if (this.#recent) {
+        record.value = value;
+        this.#recent.keep(record);
+      }
+      return value;
+    });
   }
 
-  #read({ sequence }: Record): Buffer | undefined {
+  #read(records: readonly Record[]): (Buffer | undefined)[] {
     try {
-      const found = this.#values.read(sequence);
-      if (!found) return undefined;
-      // A small value comes out of Node's pool: memory of its own is most of what reading it would cost.
-      const value = Buffer.allocUnsafe(found.length);
-      value.set(found);
-      return value;
+      return readValues(this.#tables, this.#state, records);
     } catch (error) {
       throw failureOf(this.path, error);
     }
@@ -321,7 +317,7 @@ export class LmdbBacking implements Backing {
       await Promise.allSettled(this.#copies);
       this.#listed = false;
       try {
-        await defragment(this.path, this.#tables, (tables) => this.#use(tables));
+        await defragment(this.path, this.#tables, (tables) => (this.#tables = tables));
       } catch (error) {
         // Whatever is open now: the next write opens what lies there.
         this.#broken = error;
@@ -397,17 +393,12 @@ export class LmdbBacking implements Backing {
     this.#state = state;
   }
 
-  #use(tables: Tables): void {
-    this.#tables = tables;
-    this.#values = new Values(tables, this.#state.packed);
-  }
-
   /** After a failed write. What is there must be what was there before it. */
   async #reopen(): Promise<void> {
     await Promise.allSettled(this.#copies);
     await this.#tables.root.close();
     this.#listed = false;
-    this.#use(openTables(this.path));
+    this.#tables = openTables(this.path);
     const found = JSON.stringify(readState(this.path, this.#tables));
     const known = JSON.stringify(this.#state);
     if (found !== known)

@@ -84,8 +84,8 @@ export class LoggedBacking implements Backing {
     return recovered;
   }
 
-  load(record: Record): Uint8Array {
-    return this.#lmdb.load(record);
+  load(records: readonly Record[]): Uint8Array[] {
+    return this.#lmdb.load(records);
   }
 
   write(batch: Batch): Promise<boolean> {

@@ -21,29 +21,34 @@ export function readState(path: string, tables: Tables, transaction?: Transactio
 
 export const newestSequence = ({ records }: Tables): number => [...records.getKeys({ reverse: true, limit: 1 })][0] ?? 0;
 
-/** Reads values. Of a pack that is read from twice in a row it keeps a copy: the values that were written together are often read together. */
-export class Values {
-  readonly #table: Tables['values'];
-  readonly #first: number;
-  #last: number | undefined;
-  #copy: Buffer | undefined;
-
-  /** `first`: the least sequence in a pack. */
-  constructor({ values }: Tables, first: number) {
-    this.#table = values;
-    this.#first = first;
+/** The values of records, in their order; undefined where there is none. What lies together is read once. */
+export function readValues(
+  { values }: Tables,
+  { packed }: State,
+  records: readonly Record[],
+  transaction?: Transaction,
+): (Buffer | undefined)[] {
+  const found: (Buffer | undefined)[] = records.map(() => undefined);
+  const within = { ...(transaction && { transaction }) };
+  const places = new Map<number, number[]>();
+  for (const [place, { sequence }] of records.entries()) {
+    const key = packOf(sequence, packed);
+    const same = places.get(key);
+    if (same) same.push(place);
+    else places.set(key, [place]);
   }
-
-  /** The value of the record with this sequence: a part of bytes that are there until the next read of any. */
-  read(sequence: number, transaction?: Transaction): Uint8Array | undefined {
-    const key = packOf(sequence, this.#first);
-    if (key === this.#last && this.#copy) return valueIn(this.#copy, sequence, this.#first);
-    // Bytes of lmdb's own.
-    const found = this.#table.getBinaryFast(key, { ...(transaction && { transaction }) });
-    this.#copy = found && key === this.#last ? Buffer.from(found.subarray(0, found.length)) : undefined;
-    this.#last = key;
-    return found && valueIn(found, sequence, this.#first);
+  for (const [key, same] of places) {
+    // Bytes of lmdb's own, there until its next read.
+    const bytes = values.getBinaryFast(key, within);
+    for (const place of same) {
+      const part = bytes && valueIn(bytes, records[place]!.sequence, packed);
+      if (!part) continue;
+      // A small value comes out of Node's pool: memory of its own is most of what reading it would cost.
+      found[place] = Buffer.allocUnsafe(part.length);
+      found[place].set(part);
+    }
   }
+  return found;
 }
 
 /** Throws StoreError 'corrupt' where the records are not those that `state` sums up. */

@@ -8,6 +8,7 @@ import { copyFileSync, cpSync, existsSync, linkSync, mkdirSync, mkdtempSync, ren
 import { basename, dirname, join, resolve } from 'node:path';
 import { StoreError } from '../contract.ts';
 import { noValue } from '../mvcc/record.ts';
+import type { Record } from '../mvcc/record.ts';
 import { LmdbBacking } from './backing.ts';
 import { headerSum, plus } from './format.ts';
 import { entriesAfter } from './log-format.ts';
@@ -15,7 +16,7 @@ import { readLog } from './log.ts';
 import { merged, replay } from './logged-backing.ts';
 import { checkMetaPages, markMade } from './meta-pages.ts';
 import { ownerOf } from './owner.ts';
-import { checkValue, readRecords, readState, Values } from './reading.ts';
+import { checkValue, readRecords, readState, readValues } from './reading.ts';
 import { openTables } from './tables.ts';
 
 export interface StoreSummary {
@@ -31,6 +32,9 @@ export interface StoreSummary {
   checksum: number;
 }
 
+/** Values that are read at a time. */
+const step = 1000;
+
 /** Reads every value of a store, which a process may have open. Rejects with StoreError 'corrupt' at the first that is not what was written. */
 export async function verifyStore(path: string): Promise<StoreSummary> {
   if (!existsSync(join(path, 'data.mdb'))) throw new StoreError('invalid', `Cannot read store ${path}: there is none`);
@@ -44,16 +48,20 @@ export async function verifyStore(path: string): Promise<StoreSummary> {
       const state = readState(path, tables, transaction);
       const { records } = readRecords(path, tables, state, transaction);
       const logged = merged(entriesAfter(path, log, state.logged, state.salt, beside), state).logged;
-      const values = new Values(tables, state.packed);
       let bytes = 0;
       const live = new Set<string>();
-      for (const record of [...records, ...logged.records]) {
-        const value = record.size === 0 ? noValue : (record.value ?? values.read(record.sequence, transaction));
+      const check = (record: Record, value: Uint8Array | undefined): void => {
         checkValue(path, record, value);
         bytes += value.length;
         if (record.version > 0) live.add(record.key);
         else live.delete(record.key);
+      };
+      for (let at = 0; at < records.length; at += step) {
+        const part = records.slice(at, at + step);
+        const values = readValues(tables, state, part, transaction);
+        for (const [place, record] of part.entries()) check(record, record.size === 0 ? noValue : values[place]);
       }
+      for (const record of logged.records) check(record, record.value);
       const checksum = logged.records.reduce((sum, record) => plus(sum, headerSum(record)), state.checksum);
       const { revision, compactRevision } = logged;
       return { revision, compactRevision, keys: live.size, records: records.length + logged.records.length, bytes, checksum };

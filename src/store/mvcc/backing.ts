@@ -25,8 +25,8 @@ export interface Backing {
    * some in a crash goes on after them, so that no revision ever names two things.
    */
   readonly reserve: number;
-  /** Reads the value of a record that was written before. Throws StoreError 'corrupt' where it is not what was written. */
-  load(record: Record): Uint8Array;
+  /** The values of records that were written before, in their order. Throws StoreError 'corrupt' where one is not what was written. */
+  load(records: readonly Record[]): Uint8Array[];
   /**
    * Resolves when all of it is durable; on rejection none of it is there. Never called again before it has settled.
    * Drops a record's value from memory once it can `load` it. Answers whether what was superfluous is, or will be, freed.

@@ -5,8 +5,12 @@ import { emptyKey } from './errors.ts';
 import type { KeyIndex } from './key-index.ts';
 import type { Record } from './record.ts';
 
-/** Makes the key-value a caller gets of a record; `keysOnly`: with an empty value. */
-export type View = (record: Record, keysOnly: boolean) => KeyValue;
+/** Makes the key-values a caller gets of records; `keysOnly`: with empty values. */
+export interface View {
+  one(record: Record, keysOnly: boolean): KeyValue;
+  /** Reads what lies together once. */
+  all(records: readonly Record[], keysOnly: boolean): KeyValue[];
+}
 
 export function readRange(index: KeyIndex, request: RangeRequest, revision: number, storeRevision: number, view: View): RangeResult {
   if (request.key === '') throw emptyKey();
@@ -16,7 +20,7 @@ export function readRange(index: KeyIndex, request: RangeRequest, revision: numb
   if (!request.end) {
     const record = index.at(request.key, revision);
     const wanted = record !== undefined && !request.countOnly && passes(record, request);
-    return { revision: storeRevision, keyValues: wanted ? [view(record, keysOnly)] : [], more, count: record ? 1 : 0 };
+    return { revision: storeRevision, keyValues: wanted ? [view.one(record, keysOnly)] : [], more, count: record ? 1 : 0 };
   }
   const { from, to } = bounds(request);
   const all = filters(request) || request.sort !== undefined;
@@ -34,7 +38,7 @@ export function readRange(index: KeyIndex, request: RangeRequest, revision: numb
     records.length = limit;
     more = true;
   }
-  return { revision: storeRevision, keyValues: records.map((record) => view(record, keysOnly)), more, count };
+  return { revision: storeRevision, keyValues: view.all(records, keysOnly), more, count };
 }
 
 const filters = (request: RangeRequest): boolean =>
@@ -56,7 +60,7 @@ function sort(records: Record[], { by, order }: NonNullable<RangeRequest['sort']
     version: (a: Record, b: Record) => a.version - b.version,
     create: (a: Record, b: Record) => a.createRevision - b.createRevision,
     mod: (a: Record, b: Record) => a.modRevision - b.modRevision,
-    value: (a: Record, b: Record) => Buffer.compare(view(a, false).value, view(b, false).value),
+    value: (a: Record, b: Record) => Buffer.compare(view.one(a, false).value, view.one(b, false).value),
   }[by];
   records.sort((a, b) => sign * compare(a, b));
 }

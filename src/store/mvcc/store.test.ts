@@ -26,7 +26,7 @@ function setup(options: { quotaBytes?: number } = {}) {
   const dropped: Record[] = [];
   const backing: Backing = {
     reserve: 10,
-    load: (record) => disk.get(record.sequence)!,
+    load: (records) => records.map(({ sequence }) => disk.get(sequence)!),
     write(batch) {
       const { promise, resolve, reject } = Promise.withResolvers<boolean>();
       writes.push({

@@ -35,6 +35,7 @@ import { KeyIndex } from './key-index.ts';
 import { LeaseTable } from './leases.ts';
 import type { LeaseEntry } from './leases.ts';
 import { readRange } from './range.ts';
+import type { View } from './range.ts';
 import { footprint, keyValueOf, noValue } from './record.ts';
 import type { Record } from './record.ts';
 import { evaluate, undo } from './transaction.ts';
@@ -125,10 +126,11 @@ export class MvccStore implements Store {
       revision: () => this.#visible,
       compactRevision: () => this.#compacted,
       lost: { after: recovered?.seen ?? 0, to: recovered?.revision ?? 0 },
-      event: (record: Record): StoreEvent => ({ type: record.version === 0 ? 'delete' : 'put', keyValue: this.#view(record, false) }),
+      events: (records: readonly Record[]): StoreEvent[] =>
+        this.#view.all(records, false).map((keyValue) => ({ type: keyValue.version === 0 ? 'delete' : 'put', keyValue })),
       previous: (record: Record): KeyValue | undefined => {
         const before = this.#index.before(record);
-        return before && this.#view(before, false);
+        return before && this.#view.one(before, false);
       },
     };
     this.#watchers = new Watchers(source, options.clock, options.progressInterval ?? 600_000);
@@ -240,8 +242,9 @@ export class MvccStore implements Store {
   stateAt(revision = this.#visible): Recovered {
     if (revision > this.#visible) throw errors.futureRevision();
     if (revision < this.#compacted) throw errors.compacted();
-    const records: Record[] = [];
-    this.#index.visit('', undefined, revision, (record) => void records.push({ ...record, value: this.#view(record, false).value }));
+    const found: Record[] = [];
+    this.#index.visit('', undefined, revision, (record) => void found.push(record));
+    const records = this.#values(found).map((value, place) => ({ ...found[place]!, value }));
     records.sort((a, b) => a.modRevision - b.modRevision);
     const leases = this.#table.ids().map((id) => ({ id, ttl: this.#table.get(id)!.ttl }));
     return { revision, compactRevision: revision, seen: revision, records, leases };
@@ -257,9 +260,21 @@ export class MvccStore implements Store {
     return this.#bytes;
   }
 
-  /** Bound, since it is handed on: a record as its readers get it. */
-  readonly #view = (record: Record, keysOnly: boolean): KeyValue =>
-    keyValueOf(record, keysOnly ? noValue : (record.value ?? this.#backing!.load(record)));
+  readonly #view: View = {
+    one: (record, keysOnly) => keyValueOf(record, keysOnly ? noValue : (record.value ?? this.#backing!.load([record])[0]!)),
+    all: (records, keysOnly) => {
+      const values = keysOnly ? undefined : this.#values(records);
+      return records.map((record, place) => keyValueOf(record, values?.[place] ?? noValue));
+    },
+  };
+
+  #values(records: readonly Record[]): Uint8Array[] {
+    const missing = records.filter(({ value }) => value === undefined);
+    if (missing.length === 0) return records.map(({ value }) => value!);
+    const loaded = this.#backing!.load(missing);
+    let next = 0;
+    return records.map((record) => (record === missing[next] ? loaded[next++]! : record.value!));
+  }
 
   #recover({ revision, compactRevision, records, leases }: Recovered): void {
     this.#newest = this.#visible = this.#durable = revision;

@@ -110,7 +110,7 @@ function put(state: TransactionState, operation: Operation & { type: 'put' }, ch
   if ((operation.ignoreValue || operation.ignoreLease) && !previous) throw errors.keyNotFound();
   const lease = operation.ignoreLease ? previous!.lease : (operation.lease ?? 0);
   if (lease !== 0 && !state.leases.has(lease)) throw errors.leaseNotFound();
-  const old = previous && (operation.previous || operation.ignoreValue) ? state.view(previous, false) : undefined;
+  const old = previous && (operation.previous || operation.ignoreValue) ? state.view.one(previous, false) : undefined;
   const revision = state.revision + 1;
   const value = operation.ignoreValue ? old!.value : operation.value;
   change(state, changes, previous, {
@@ -135,7 +135,7 @@ function remove(state: TransactionState, operation: Operation & { type: 'delete'
     const record = state.index.at(operation.key, Infinity);
     if (record) found.push(record);
   }
-  const previous = operation.previous ? found.map((record) => state.view(record, false)) : [];
+  const previous = operation.previous ? state.view.all(found, false) : [];
   for (const record of found)
     change(state, changes, record, {
       key: record.key,
@@ -172,7 +172,9 @@ function holds(state: TransactionState, compare: Compare): boolean {
   const test = (record: Pick<Record, 'createRevision' | 'modRevision' | 'version' | 'lease'>, whole?: Record): boolean => {
     if (compare.target === 'value')
       // An absent key has no value, not an empty one: nothing holds for it.
-      return whole !== undefined && outcomes[compare.result](Buffer.compare(state.view(whole, false).value, compare.operand as Uint8Array));
+      return (
+        whole !== undefined && outcomes[compare.result](Buffer.compare(state.view.one(whole, false).value, compare.operand as Uint8Array))
+      );
     return outcomes[compare.result](record[fields[compare.target]] - (compare.operand as number));
   };
   if (!compare.end) {

@@ -36,7 +36,8 @@ export interface WatchSource {
   compactRevision(): number;
   /** Revisions that were shown once and lost: a watch that starts after the first of them has seen what never was. */
   lost: { after: number; to: number };
-  event(record: Record): StoreEvent;
+  /** Of each, in their order. */
+  events(records: readonly Record[]): StoreEvent[];
   previous(record: Record): KeyValue | undefined;
 }
 
@@ -92,7 +93,7 @@ export class Watchers {
     const events = new Map<Record, StoreEvent>();
     const event = (record: Record): StoreEvent => {
       let made = events.get(record);
-      if (!made) events.set(record, (made = this.#source.event(record)));
+      if (!made) events.set(record, (made = this.#source.events([record])[0]!));
       return made;
     };
     // Who is live and hears nothing of it has seen everything all the same.
@@ -160,7 +161,8 @@ export class Watchers {
       watcher.live = true;
       this.#behind.delete(watcher);
     }
-    this.#deliver(watcher, records, revision, this.#source.event);
+    const events = new Map(this.#source.events(records).map((event, place) => [records[place]!, event]));
+    this.#deliver(watcher, records, revision, (record) => events.get(record)!);
     if (watcher.asked) this.#notify(watcher);
   }
 
