@@ -17,7 +17,7 @@ export { memoryStore } from './memory/mod.ts';
 export type { MemoryStore } from './memory/mod.ts';
 export { SortedMap } from './sorted-map.ts';
 export type { EtcdStoreOptions, EtcdTls } from './etcd/mod.ts';
-export type { EtcdServer, EtcdServerOptions, ServerTls } from './etcd-server/mod.ts';
+export type { EtcdServer, EtcdServerOptions, ListenTarget, ServerTls } from './etcd-server/mod.ts';
 export type { LmdbStore, LmdbStoreOptions } from './lmdb/mod.ts';
 export type { StoreContents } from './lmdb/import.ts';
 export type { StoreSummary } from './lmdb/snapshot.ts';

@@ -89,7 +89,7 @@ export const etcdFlags = flagTable({
   'auth-token-ttl': ['int', '300', 'warn'],
   'enable-pprof': ['bool', 'false', 'warn'],
   metrics: ['string', 'basic', 'warn'],
-  'listen-metrics-urls': ['strings', '', 'warn'],
+  'listen-metrics-urls': ['strings', '', 'where /metrics, /health, /livez and /readyz are told as well'],
   logger: ['string', 'zap', 'lines are JSON'],
   'log-outputs': ['strings', 'default', 'lines go to standard error whatever this says'],
   'log-level': ['string', 'info', 'debug, or anything else'],

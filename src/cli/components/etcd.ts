@@ -1,31 +1,45 @@
 /** `coxswain etcd`: etcd's API over Coxswain's store on this machine's disk, for any API server. upstream: etcd server/etcdmain. */
 import { etcdServer, lmdbStore } from '#store';
-import type { ServerTls } from '#store';
+import type { ListenTarget, ServerTls } from '#store';
 import { Disposables, running } from '#machinery/lifecycle';
 import type { FlagValues } from '../flags/table.ts';
 import { runComponent } from './component.ts';
 import { etcdFlags } from './etcd-flags.ts';
 
 /** gRPC's address of a URL to listen on, and how. Without TLS only where nobody else can reach it. */
-function listenTarget(url: string, tls: ServerTls | undefined): { address: string; tls: ServerTls | 'insecure' } {
+function listenTarget(url: string, tls: ServerTls | undefined): ListenTarget {
   if (url.startsWith('unix:')) return { address: url, tls: 'insecure' };
-  let parsed: URL;
-  try {
-    parsed = new URL(url);
-  } catch (error) {
-    throw new Error(`--listen-client-urls: ${url} is not a URL`, { cause: error });
-  }
+  const parsed = parsedUrl('listen-client-urls', url);
   const address = `${parsed.hostname}:${parsed.port || '2379'}`;
   if (parsed.protocol === 'https:') {
     if (!tls) throw new Error(`--listen-client-urls ${url} needs --cert-file and --key-file`);
     return { address, tls };
   }
-  if (parsed.protocol !== 'http:') throw new Error(`--listen-client-urls: ${url} must begin with https://, http:// or unix://`);
   if (!/^(localhost|127\..*|\[::1\])$/.test(parsed.hostname))
     throw new Error(
       `--listen-client-urls ${url} would serve everything to everybody: without TLS coxswain listens on loopback addresses alone`,
     );
   return { address, tls: 'insecure' };
+}
+
+/** The same where health and metrics are told, which everybody may see. */
+function metricsTarget(url: string, tls: ServerTls | undefined): ListenTarget {
+  const { hostname, port, protocol } = parsedUrl('listen-metrics-urls', url);
+  if (protocol !== 'https:') return { address: `${hostname}:${port || '80'}`, tls: 'insecure' };
+  if (!tls) throw new Error(`--listen-metrics-urls ${url} needs --cert-file and --key-file`);
+  return { address: `${hostname}:${port || '443'}`, tls };
+}
+
+function parsedUrl(flag: string, url: string): URL {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch (error) {
+    throw new Error(`--${flag}: ${url} is not a URL`, { cause: error });
+  }
+  if (parsed.protocol !== 'https:' && parsed.protocol !== 'http:')
+    throw new Error(`--${flag}: ${url} must begin with https://, http:// or unix://`);
+  return parsed;
 }
 
 function tlsOf(values: FlagValues<typeof etcdFlags>): ServerTls | undefined {
@@ -54,6 +68,7 @@ export const etcd = (parameters: string[]): Promise<number> =>
           throw new Error('--initial-cluster-state existing is not supported: coxswain has one member');
         const tls = tlsOf(values);
         const targets = values['listen-client-urls'].map((url) => listenTarget(url, tls));
+        const metrics = values['listen-metrics-urls'].map((url) => metricsTarget(url, tls));
         const path = values['data-dir'].replace('${name}', values.name);
         const held = new Disposables();
         try {
@@ -63,11 +78,12 @@ export const etcd = (parameters: string[]): Promise<number> =>
             ...(values['quota-backend-bytes'] && { quotaBytes: values['quota-backend-bytes'] }),
           });
           held.add(() => store.close());
-          for (const target of targets) {
+          for (const [index, target] of targets.entries()) {
             const server = await etcdServer({
               store,
               clock,
               ...target,
+              metrics: index === 0 ? metrics : [],
               advertise: values['advertise-client-urls'][0] ?? '',
               maxRequestBytes: values['max-request-bytes'],
             });

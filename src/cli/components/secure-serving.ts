@@ -12,6 +12,7 @@ import { delegatedAccess } from '#client';
 import type { Client, DelegatedUser } from '#client';
 import { running } from '#machinery/lifecycle';
 import type { Context, Running } from '#machinery/lifecycle';
+import { processMetrics } from '#machinery/metrics';
 import type { KeyPair } from '#machinery/pki';
 import { isNotFound, isStatus } from '#machinery/status';
 import { kubernetesVersion } from './component.ts';
@@ -48,19 +49,6 @@ async function publishedClientCa(client: Client): Promise<string | undefined> {
     throw error;
   }
 }
-
-const processMetrics = (startedAt: number): string => {
-  const { user, system } = process.cpuUsage();
-  return [
-    '# TYPE process_cpu_seconds_total counter',
-    `process_cpu_seconds_total ${(user + system) / 1e6}`,
-    '# TYPE process_resident_memory_bytes gauge',
-    `process_resident_memory_bytes ${process.memoryUsage.rss()}`,
-    '# TYPE process_start_time_seconds gauge',
-    `process_start_time_seconds ${startedAt / 1000}`,
-    '',
-  ].join('\n');
-};
 
 export async function secureServing(options: SecureServingOptions, context: Context): Promise<Running> {
   const { serving, reviews, health } = options;

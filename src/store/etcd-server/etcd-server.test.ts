@@ -1,10 +1,15 @@
 /** What the suite (../etcd/etcd.test.ts) does not reach: TLS, several watches on a stream, what is asked about the server. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request as plainRequest } from 'node:http';
+import { request as secureRequest } from 'node:https';
+import type { RequestOptions } from 'node:https';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock, virtualClock } from '#machinery/clock';
+import { Disposables } from '#machinery/lifecycle';
 import { createCa, issue } from '#machinery/pki';
 import { StoreError } from '../contract.ts';
 import { Connection } from '../etcd/connection.ts';
@@ -192,6 +197,79 @@ test('over TLS, who has no certificate of the authority is not let in', async ()
     await stranger.close();
     await server.close();
     await memory.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+/** Status and text of one GET over HTTP/1. */
+function get(path: string, options: RequestOptions & { secure?: boolean }): Promise<[number | undefined, string]> {
+  return new Promise((resolve, reject) => {
+    const asked = (options.secure ? secureRequest : plainRequest)({ ...options, path, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => (text += part));
+      response.on('end', () => resolve([response.statusCode, text]));
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+}
+
+test('health, version and metrics are told over HTTP/1, on the port of gRPC and where nothing else is', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'coxswain-etcd-server-'));
+  const clock = systemClock;
+  const ca = createCa('etcd-ca', { clock });
+  const pair = issue({ ca, commonName: 'server', usages: ['digital signature', 'server auth'], ips: ['127.0.0.1'], clock });
+  const [certificate, key, authority] = [pair.certificate, pair.key, ca.certificate].map((text, index) => {
+    const path = join(directory, String(index));
+    writeFileSync(path, text, { mode: 0o600 });
+    return path;
+  }) as [string, string, string];
+  const socketPath = join(directory, 'metrics.sock');
+  try {
+    for (const secure of [false, true]) {
+      await using held = new Disposables();
+      const store = memoryStore({ clock: virtualClock(), quotaBytes: 2000 });
+      held.add(() => store.close());
+      const tls = secure ? { certificate, key } : 'insecure';
+      const metrics = [{ address: `unix://${socketPath}`, tls: 'insecure' as const }];
+      const server = await etcdServer({ store, clock, address: '127.0.0.1:0', tls, metrics });
+      held.add(() => server.close());
+      const endpoints = [`http${secure ? 's' : ''}://127.0.0.1:${server.port}`];
+      const client = await etcdStore({ endpoints, clock, ...(secure && { tls: { ca: authority } }) });
+      held.add(() => client.close());
+      const here = { port: server.port, host: '127.0.0.1', secure, ...(secure && { ca: ca.certificate }) };
+      await client.txn(put('a', 'x'));
+      assert.deepEqual(await get('/health', here), [200, '{"health":"true","reason":""}']);
+      assert.deepEqual(await get('/version', here), [200, '{"etcdserver":"3.6.6","etcdcluster":"3.6.0","storage":"3.6.0"}']);
+      assert.deepEqual(await get('/livez?verbose', here), [200, '[+]serializable_read ok\nok\n']);
+      assert.deepEqual(await get('/readyz/data_corruption', here), [200, 'ok\n']);
+      assert.equal((await get('/nothing', here))[0], 404);
+      assert.equal((await get('/health', { ...here, method: 'POST' }))[0], 405);
+      assert.equal((await get('/version', { socketPath }))[0], 404);
+      const [code, text] = await get('/metrics', { socketPath });
+      assert.equal(code, 200);
+      assert.match(text, /^etcd_server_has_leader 1$/m);
+      assert.match(
+        text,
+        /^grpc_server_handled_total\{grpc_code="OK",grpc_method="Txn",grpc_service="etcdserverpb.KV",grpc_type="unary"\} 1$/m,
+      );
+      await assert.rejects(client.txn(put('a', 'x'.repeat(3000))));
+      assert.deepEqual(await get('/health', here), [503, '{"health":"false","reason":"ALARM NOSPACE"}\n']);
+      assert.deepEqual(await get('/health?exclude=NOSPACE', here), [200, '{"health":"true","reason":""}']);
+      assert.deepEqual(await get('/readyz', { socketPath }), [200, 'ok\n']);
+      // Who begins like HTTP/2 and goes on otherwise.
+      const slow = connect(server.port, '127.0.0.1');
+      held.add(() => slow.destroy());
+      if (!secure) {
+        const answered = new Promise<string>((resolve) => slow.once('data', (bytes) => resolve(bytes.toString())));
+        slow.write('P');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        slow.write('OST / HTTP/1.1\r\nHost: etcd\r\n\r\n');
+        assert.match(await answered, /^HTTP\/1.1 405 /);
+      }
+    }
+  } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
+import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { systemClock } from '#machinery/clock';
 import { grpcServer } from './grpc.ts';
@@ -44,8 +45,10 @@ const services = new Map<string, Service>([
   ],
 ]);
 
+const other = (socket: Socket): void => void socket.destroy();
+
 test('many calls at once over small windows: every answer is whole', async () => {
-  const server = await grpcServer({ clock: systemClock, address: '127.0.0.1:0', tls: 'insecure', services, maxMessage: 10_000_000 });
+  const server = await grpcServer({ clock: systemClock, address: '127.0.0.1:0', tls: 'insecure', other, services, maxMessage: 10_000_000 });
   const session = connect(`http://127.0.0.1:${server.port}`, { settings: { initialWindowSize: 1000, maxFrameSize: 16_384 } });
   try {
     await Promise.all(
@@ -68,7 +71,7 @@ test('many calls at once over small windows: every answer is whole', async () =>
 });
 
 test('who speaks no HTTP/2 is let go', async () => {
-  const server = await grpcServer({ clock: systemClock, address: '127.0.0.1:0', tls: 'insecure', services, maxMessage: 1000 });
+  const server = await grpcServer({ clock: systemClock, address: '127.0.0.1:0', tls: 'insecure', other, services, maxMessage: 1000 });
   try {
     for (const bytes of [
       'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n',

@@ -3,22 +3,14 @@
  * grpc-js and node:http2 do the same for several times the work that the store behind it has with a call.
  * upstream: grpc doc/PROTOCOL-HTTP2.md.
  */
-import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo, Server, Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Clock } from '#machinery/clock';
 import { Connection, headBlock, trailersBlock } from '#machinery/http2';
 import type { BodySink, Stream } from '#machinery/http2';
 import { grpcCode } from '../etcd/failures.ts';
-
-/** PEM files. */
-export interface ServerTls {
-  certificate: string;
-  key: string;
-  /** Clients must show a certificate of this authority. */
-  clientCa?: string;
-}
+import { listen, whenKnown } from './listen.ts';
+import type { ListenTarget } from './listen.ts';
 
 /** How a call ended that did not succeed. */
 export interface Failure {
@@ -69,15 +61,14 @@ export interface StreamService {
 
 export type Service = UnaryService<any> | StreamService;
 
-export interface GrpcServerOptions {
-  /** "127.0.0.1:2379"; "unix:///path". */
-  address: string;
-  tls: ServerTls | 'insecure';
+export interface GrpcServerOptions extends ListenTarget {
   /** Path → what answers it. */
   services: ReadonlyMap<string, Service>;
   /** Bytes of one message. */
   maxMessage: number;
   clock: Clock;
+  /** Is given who speaks something else than HTTP/2, on a socket of which nothing has been read. */
+  other(socket: Socket): void;
 }
 
 export interface GrpcServer {
@@ -91,11 +82,10 @@ export interface GrpcServer {
 const maxCalls = 10_000;
 const streamWindow = 16 * 1024 * 1024;
 
-export async function grpcServer({ address, tls, services, maxMessage, clock }: GrpcServerOptions): Promise<GrpcServer> {
-  const connections = new Set<Connection>();
+export async function grpcServer({ address, tls, services, maxMessage, clock, other }: GrpcServerOptions): Promise<GrpcServer> {
   const accept = (socket: Socket): void => {
     socket.setNoDelay(true);
-    const connection = new Connection(socket, {
+    void new Connection(socket, {
       clock,
       maxStreams: maxCalls,
       streamWindow,
@@ -109,45 +99,14 @@ export async function grpcServer({ address, tls, services, maxMessage, clock }: 
         return undefined;
       },
       sharedHeads: true,
-      onClose: () => void connections.delete(connection),
     });
-    connections.add(connection);
   };
-  const server = listenerOf(tls, accept);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    const path = /^unix:(?:\/\/)?(.*)$/.exec(address)?.[1];
-    if (path !== undefined) return void server.listen(path, resolve);
-    const [, host = '127.0.0.1', port = '0'] = /^\[?(.*?)\]?:(\d+)$/.exec(address) ?? [];
-    server.listen(Number(port), host, resolve);
+  const { port, close } = await listen({ address, tls }, ['h2', 'http/1.1'], (socket) => {
+    if ((socket as TLSSocket).alpnProtocol === 'h2') accept(socket);
+    else whenKnown(socket, (http2) => (http2 ? accept : other)(socket));
   });
-  const bound = server.address() as AddressInfo | string | null;
-  return {
-    port: bound === null || typeof bound === 'string' ? 0 : bound.port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        // Watches would keep a graceful end waiting for ever: who watches comes back to another server.
-        for (const connection of connections) connection.destroy();
-      }),
-  };
-}
-
-function listenerOf(tls: ServerTls | 'insecure', accept: (socket: Socket) => void): Server {
-  if (tls === 'insecure') return createServer(accept);
-  const server = createTlsServer(
-    {
-      cert: readFileSync(tls.certificate),
-      key: readFileSync(tls.key),
-      ALPNProtocols: ['h2'],
-      minVersion: 'TLSv1.2',
-      ...(tls.clientCa && { ca: readFileSync(tls.clientCa), requestCert: true, rejectUnauthorized: true }),
-    },
-    accept,
-  );
-  // Strangers, and who speaks no TLS.
-  server.on('tlsClientError', () => undefined);
-  return server;
+  // Watches would keep a graceful end waiting for ever: who watches comes back to another server.
+  return { port, close };
 }
 
 /** As etcd answers: without a date. */

@@ -9,7 +9,7 @@ import { failureOf, Refusal } from './server.ts';
 import type { Facade, Handler, MessageCall } from './server.ts';
 
 /** The etcd whose API this is: clients derive from it what they may use (watch progress requests need 3.4.31). */
-const version = '3.6.6';
+export const etcdVersion = { etcdserver: '3.6.6', storage: '3.6.0' };
 const everything = { key: '\0', end: '\0' };
 
 const header = async (facade: Facade) => facade.header(await facade.store.revision());
@@ -36,7 +36,7 @@ interface Space {
   defragment(): Promise<void>;
 }
 
-const spaceOf = (store: object): Space | undefined => ('size' in store && 'defragment' in store ? (store as Space) : undefined);
+export const spaceOf = (store: object): Space | undefined => ('size' in store && 'defragment' in store ? (store as Space) : undefined);
 
 export const maintenanceMethods: Record<string, Record<string, Handler>> = {
   Maintenance: {
@@ -46,8 +46,8 @@ export const maintenanceMethods: Record<string, Record<string, Handler>> = {
       const own = await header(facade);
       return {
         header: own,
-        version,
-        storageVersion: '3.6.0',
+        version: etcdVersion.etcdserver,
+        storageVersion: etcdVersion.storage,
         dbSize: size?.total ?? 0,
         dbSizeInUse: size?.inUse ?? 0,
         dbSizeQuota: space && Number.isFinite(space.quota) ? space.quota : 0,
@@ -128,10 +128,10 @@ export function serveSnapshot(facade: Facade, call: MessageCall): void {
     for (const blob of evenly(parts)) {
       if (!open) return;
       left -= blob.length;
-      const message = { header: own, remainingBytes: left, blob, version: '3.6.0' };
+      const message = { header: own, remainingBytes: left, blob, version: etcdVersion.storage };
       await new Promise<void>((resolve) => call.send(message, resolve));
     }
-    call.send({ header: own, remainingBytes: 0, blob: hash.digest(), version: '3.6.0' });
+    call.send({ header: own, remainingBytes: 0, blob: hash.digest(), version: etcdVersion.storage });
     call.end();
   };
 }

@@ -4,4 +4,4 @@
  * One member, no raft: cluster calls that change members are refused, authentication is TLS with client certificates.
  */
 export { etcdServer } from './server.ts';
-export type { EtcdServer, EtcdServerOptions, ServerTls } from './server.ts';
+export type { EtcdServer, EtcdServerOptions, ListenTarget, ServerTls } from './server.ts';

@@ -1,4 +1,6 @@
+import type { Socket } from 'node:net';
 import type { Clock } from '#machinery/clock';
+import { Disposables } from '#machinery/lifecycle';
 import type { Store } from '../contract.ts';
 import { codec, services } from '../etcd/protocol.ts';
 import type { Method, Wire } from '../etcd/protocol.ts';
@@ -9,21 +11,24 @@ import type { Alarms } from './alarms.ts';
 import { encodeAnswer } from './encoding.ts';
 import type { Answer } from './encoding.ts';
 import { grpcServer } from './grpc.ts';
-import type { Failure, GrpcServer, ServerTls, Service, StreamCall } from './grpc.ts';
+import { httpServer } from './http.ts';
+import type { Failure, GrpcServer, Service, StreamCall } from './grpc.ts';
 import { keyValueMethods } from './kv.ts';
 import { leaseMethods, serveKeepAlive } from './lease.ts';
+import { listen } from './listen.ts';
+import type { ListenTarget } from './listen.ts';
 import { maintenanceMethods, serveSnapshot } from './maintenance.ts';
+import { callsOf, ended } from './metrics.ts';
+import type { CallMetrics } from './metrics.ts';
 import { serveWatch } from './watch.ts';
 
-export type { ServerTls } from './grpc.ts';
+export type { ListenTarget, ServerTls } from './listen.ts';
 
-export interface EtcdServerOptions {
+export interface EtcdServerOptions extends ListenTarget {
   store: Store;
   clock: Clock;
-  /** "127.0.0.1:2379", with port 0 for any; "unix:///path". */
-  address: string;
-  /** 'insecure': without TLS, for sockets that only we can reach. */
-  tls: ServerTls | 'insecure';
+  /** Where health and metrics are told as well, and nothing else. */
+  metrics?: readonly ListenTarget[];
   /** Where clients reach us, for the member list. Default: the address. */
   advertise?: string;
   /** Bytes of one request. Default 1.5 MiB, as etcd. */
@@ -44,6 +49,9 @@ export interface Facade {
   advertise: string;
   memberId: number;
   alarms: Alarms;
+  /** Milliseconds since 1970. */
+  startedAt: number;
+  calls: CallMetrics;
 }
 
 /** Answers one call. Rejects with StoreError, or with gRPC's code and details. */
@@ -56,6 +64,7 @@ export async function etcdServer({
   tls,
   advertise,
   maxRequestBytes = 1.5 * 1024 * 1024,
+  metrics = [],
 }: EtcdServerOptions): Promise<EtcdServer> {
   const memberId = 0xc0c5;
   const facade: Facade = {
@@ -64,6 +73,8 @@ export async function etcdServer({
     advertise: advertise ?? `${tls === 'insecure' ? 'http' : 'https'}://${address}`,
     memberId,
     alarms: alarmsOf(store),
+    startedAt: clock.now(),
+    calls: callsOf(store),
   };
   const unary: Record<string, Record<string, Handler>> = {
     KV: keyValueMethods,
@@ -80,21 +91,50 @@ export async function etcdServer({
     for (const [name, method] of Object.entries(methods)) {
       const handler = unary[service]?.[name];
       const stream = streams[name];
+      const calls = facade.calls.of(method.path, stream !== undefined);
       if (handler)
         paths.set(method.path, {
           answer(message) {
+            calls.started++;
             if (message.length > maxRequestBytes) throw tooLarge();
             return handler(facade, codec.decode(method.request, message));
           },
-          encode: (answer: Answer) => encodeAnswer(method.response, answer),
-          failure: failureOf,
+          encode(answer: Answer) {
+            ended(calls, 0);
+            return encodeAnswer(method.response, answer);
+          },
+          failure(error) {
+            const failure = failureOf(error);
+            ended(calls, failure.code);
+            return failure;
+          },
         });
-      else if (stream) paths.set(method.path, { serve: (call) => stream(facade, messagesOf(method, call)) });
+      else if (stream)
+        paths.set(method.path, {
+          serve(call) {
+            calls.started++;
+            stream(facade, messagesOf(method, call));
+          },
+        });
     }
   // As etcd: the request's own limit is looked at when it has come in, with etcd's text.
-  const server: GrpcServer = await grpcServer({ clock, address, tls, services: paths, maxMessage: maxRequestBytes + 512 * 1024 });
+  const http = httpServer(facade, true);
+  const other = (socket: Socket): void => void http.emit('connection', socket);
+  const server: GrpcServer = await grpcServer({ clock, address, tls, services: paths, maxMessage: maxRequestBytes + 512 * 1024, other });
+  const held = new Disposables();
+  held.add(() => server.close());
+  try {
+    const looked = httpServer(facade, false);
+    for (const target of metrics) {
+      const listening = await listen(target, ['http/1.1'], (socket) => void looked.emit('connection', socket));
+      held.add(() => listening.close());
+    }
+  } catch (error) {
+    await held.dispose();
+    throw error;
+  }
   let closing: Promise<void> | undefined;
-  const close = (): Promise<void> => (closing ??= server.close());
+  const close = (): Promise<void> => (closing ??= held.dispose());
   return { port: server.port, close, [Symbol.asyncDispose]: close };
 }
 
