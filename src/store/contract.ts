@@ -118,6 +118,10 @@ export interface Watch {
   cancel(): void;
   /** Asks for a progress batch (no events) now, once everything before it has been delivered. */
   progress(): void;
+  /** For who cannot take more: nothing is delivered until `resume`, but for what is under way already. Embedded stores keep nothing for it meanwhile. */
+  pause(): void;
+  /** Delivers what was missed. Where that has been compacted since, the watch ends as one that starts too far back. */
+  resume(): void;
 }
 
 export interface Lease {
@@ -166,7 +170,7 @@ export interface Store extends ReadView, WriteView, AsyncDisposable {
   /**
    * True for back ends in this process (lmdb, memory): a transaction's events reach every watcher's sink, synchronously and in
    * order, before its `txn` promise resolves. A cache fed by a watch then is as fresh as the store. (A watch that starts far in the past
-   * catches up first.)
+   * catches up first, and so does one that was paused.)
    */
   readonly embedded: boolean;
   /** Of embedded stores: what `range` resolves to, at once. */

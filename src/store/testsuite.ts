@@ -350,6 +350,42 @@ export function storeSuite(backend: StoreBackend): void {
     );
 
     test(
+      'a watch that was paused gets what it missed, in order and once, or ends where that is gone',
+      withStore(async ({ store, prefix }) => {
+        const seen: string[] = [];
+        const startRevision = (await store.revision()) + 1;
+        const watch = store.watch({ key: prefix, end: `${prefix}~`, startRevision }, ({ events }) => {
+          seen.push(...events.map(({ keyValue }) => text(keyValue.value)));
+          if (seen.length === 3) watch.pause();
+        });
+        const write = async (from: number, to: number): Promise<void> => {
+          for (let index = from; index < to; index++) await store.txn(txn(put(`${prefix}a`, String(index))));
+        };
+        await write(0, 3);
+        await until(() => seen.length === 3, 'the first events');
+        watch.pause();
+        await write(3, 10);
+        if (store.embedded) assert.equal(seen.length, 3);
+        watch.resume();
+        watch.resume();
+        await until(() => seen.length === 10, 'what was missed');
+        await write(10, 12);
+        await until(() => seen.length === 12, 'live events');
+        assert.deepEqual(seen, [...Array(12).keys()].map(String));
+        if (store.embedded) {
+          watch.pause();
+          await write(12, 14);
+          await store.compact(await store.revision());
+          watch.resume();
+          await assert.rejects(watch.done, failsWith('compacted'));
+        }
+        watch.pause();
+        watch.cancel();
+        watch.resume();
+      }),
+    );
+
+    test(
       'leases: granted, kept alive, listed, revoked with their keys',
       withStore(async ({ store, prefix }) => {
         const { leases } = store;

@@ -60,6 +60,8 @@ export function faultyStore(inner: Store): FaultyStore {
           watch.cancel();
         },
         progress: () => watch.progress(),
+        pause: () => watch.pause(),
+        resume: () => watch.resume(),
       };
     },
     slow: (milliseconds) => void (delay = milliseconds),

@@ -83,7 +83,13 @@ export class EncryptedStore implements Store {
       );
     });
     watch.done.then(done.resolve, done.reject);
-    return { done: done.promise, cancel: () => watch.cancel(), progress: () => watch.progress() };
+    return {
+      done: done.promise,
+      cancel: () => watch.cancel(),
+      progress: () => watch.progress(),
+      pause: () => watch.pause(),
+      resume: () => watch.resume(),
+    };
   }
 
   compact(revision: number): Promise<void> {

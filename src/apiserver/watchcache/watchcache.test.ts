@@ -271,7 +271,7 @@ test('on a store behind a network, waiting for a revision asks for progress; a b
     watch(_request, sink) {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       watches.push({ deliver: sink, breakOff: reject });
-      return { done: promise, cancel: resolve, progress: () => void asked++ };
+      return { done: promise, cancel: resolve, progress: () => void asked++, pause: () => undefined, resume: () => undefined };
     },
     close: () => memory.close(),
     [Symbol.asyncDispose]: () => memory.close(),

@@ -234,6 +234,7 @@ export class Connection {
         }
         queue.shift();
         next.done?.();
+        if (queue.length === 0) stream.onEmpty?.();
       }
       if (last) {
         this.sentAll(stream);

@@ -32,6 +32,8 @@ export class Stream {
   readonly connection: Connection;
   /** Called once when the stream is over; `complete` when its answer was sent whole. */
   onClose: ((complete: boolean) => void) | undefined;
+  /** Called whenever the last of what waited was handed to the socket. */
+  onEmpty: (() => void) | undefined;
   closed = false;
   /** The other side has sent all. */
   remoteEnded = false;

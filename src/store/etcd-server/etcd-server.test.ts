@@ -56,7 +56,13 @@ function watching(connection: Connection) {
     while (answers.length === 0) await new Promise<void>((resolve) => (wake = resolve));
     return answers.shift()!;
   };
-  return { send: (request: Wire) => void stream.write(request), next, cancel: () => stream.cancel() };
+  return {
+    send: (request: Wire) => void stream.write(request),
+    next,
+    pause: () => stream.pause(),
+    resume: () => stream.resume(),
+    cancel: () => stream.cancel(),
+  };
 }
 
 test('many watches share a stream; progress is told when all of them are there', async () => {
@@ -158,6 +164,26 @@ test('without space left an alarm is on, and nothing is put until it is disarmed
   const { alarms: disarmed } = await ask('Maintenance', 'Alarm', { action: 'DEACTIVATE', memberID: 0xc0c5, alarm: 'NOSPACE' });
   assert.deepEqual([disarmed.length, await alarms()], [1, []]);
   await write(10);
+});
+
+test('who takes a long history slowly gets all of it, and little waits for him', async () => {
+  await using own = await setup();
+  const { store, connection } = own;
+  const [count, value] = [80, Buffer.alloc(1024 * 1024, 'x')];
+  for (let index = 0; index < count; index++)
+    await store.txn({ compare: [], success: [{ type: 'put', key: `a/${index}`, value }], failure: [] });
+  const { send, next, pause, resume, cancel } = watching(connection);
+  send({ createRequest: { key: Buffer.from('a'), rangeEnd: Buffer.from('b'), startRevision: 2 } });
+  pause();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await store.txn(put('a/last', 'x'));
+  resume();
+  const keys: string[] = [];
+  while (keys.length <= count) keys.push(...((await next())['events'] ?? []).map((event: Wire) => event['kv'].key.toString()));
+  assert.deepEqual(keys, [...Array.from({ length: count }, (_, index) => `a/${index}`), 'a/last']);
+  await store.txn(put('a/more', 'x'));
+  assert.equal((await next())['events'][0].kv.key.toString(), 'a/more');
+  cancel();
 });
 
 test('over TLS, who has no certificate of the authority is not let in', async () => {

@@ -28,6 +28,8 @@ export interface StreamCall {
   onEnd: () => void;
   /** The call is over, however it ended. */
   onClose: () => void;
+  /** Nothing waits any more. */
+  onEmpty: () => void;
   /** `done` is called when it has left, or will not. */
   send(message: Uint8Array, done?: () => void): void;
   /** Sends a message of which only the head is made for it: that is taken when this returns, the other parts never change. */
@@ -124,6 +126,7 @@ class Call implements StreamCall, BodySink {
   onMessage: (message: Buffer) => void = nothing;
   onEnd = nothing;
   onClose = nothing;
+  onEmpty = nothing;
   readonly #stream: Stream;
   readonly #maxMessage: number;
   readonly #service: Service | undefined;
@@ -136,7 +139,9 @@ class Call implements StreamCall, BodySink {
     this.#stream = stream;
     this.#maxMessage = maxMessage;
     this.#service = service;
-    if (service && 'serve' in service) stream.onClose = () => this.onClose();
+    if (!service || !('serve' in service)) return;
+    stream.onClose = () => this.onClose();
+    stream.onEmpty = () => this.onEmpty();
   }
 
   get waiting(): number {

@@ -144,6 +144,8 @@ export interface MessageCall {
   onMessage(take: (message: Wire) => void): void;
   onEnd(run: () => void): void;
   onClose(run: () => void): void;
+  /** `run` is called whenever nothing waits any more. */
+  onEmpty(run: () => void): void;
   /** `done` is called when it has left, or will not. */
   send(message: Wire, done?: () => void): void;
   /** A message that is encoded already; `head` is taken when this returns, `parts` never change. */
@@ -165,6 +167,9 @@ function messagesOf(method: Method, call: StreamCall): MessageCall {
     },
     onClose(run) {
       call.onClose = run;
+    },
+    onEmpty(run) {
+      call.onEmpty = run;
     },
     send: (message, done) => call.send(codec.encode(method.response, message), done),
     sendParts: (head, parts) => call.sendParts(head, parts),

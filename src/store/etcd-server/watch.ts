@@ -7,13 +7,12 @@ import { StoreError } from '../contract.ts';
 import type { StoreEvent, Watch, WatchBatch, WatchRequest } from '../contract.ts';
 import { toKey } from '../etcd/protocol.ts';
 import type { Wire } from '../etcd/protocol.ts';
-import { grpcCode } from '../etcd/failures.ts';
 import { encodedEvent, encodeEventsHead } from './encoding.ts';
 import { failureOf } from './server.ts';
 import type { Facade, MessageCall } from './server.ts';
 
-/** Bytes that may wait for a client before its stream is cut. */
-const slowLimit = 64 * 1024 * 1024;
+/** Bytes that wait for a client before its watches are paused. */
+const enough = 4 * 1024 * 1024;
 /** Bytes of events in one message, for clients that take them in parts. */
 const fragmentSize = 1024 * 1024;
 
@@ -33,6 +32,7 @@ class WatchStream {
   /** Progress that was asked for: the watches that have not reached it yet. */
   #asked: { waiting: Set<number>; revision: number }[] = [];
   #nextId = 0;
+  #paused = false;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(facade: Facade, call: MessageCall) {
@@ -55,6 +55,11 @@ class WatchStream {
       call.end();
     });
     call.onClose(end);
+    call.onEmpty(() => {
+      if (!this.#paused) return;
+      this.#paused = false;
+      for (const { watch } of this.#watches.values()) watch.resume();
+    });
   }
 
   async #request({ createRequest, cancelRequest, progressRequest }: Wire): Promise<void> {
@@ -85,6 +90,7 @@ class WatchStream {
     if (end !== '' && end !== '\0' && end <= request.key) return refuse('etcdserver: invalid watch range');
     const watch = store.watch(request, (batch) => this.#batch(id, batch));
     this.#watches.set(id, { watch, fragment: wire['fragment'] ?? false });
+    if (this.#paused) watch.pause();
     this.#send({ header: header(current), watchId: id, created: true });
     watch.done.then(
       () => this.#watches.delete(id),
@@ -130,7 +136,7 @@ class WatchStream {
     }
     const message = (part: readonly StoreEvent[], more: boolean): void => {
       this.#call.sendParts(encodeEventsHead(this.#facade.header(revision), id, more), part.map(encodedEvent));
-      this.#cutSlow();
+      this.#pauseWhenSlow();
     };
     if (!entry.fragment) return message(events, false);
     let start = 0;
@@ -162,11 +168,13 @@ class WatchStream {
 
   #send(message: Wire): void {
     this.#call.send(message);
-    this.#cutSlow();
+    this.#pauseWhenSlow();
   }
 
-  #cutSlow(): void {
-    if (this.#call.waiting > slowLimit)
-      this.#call.fail({ code: grpcCode.resourceExhausted, details: 'etcdserver: the watch stream is read too slowly' });
+  /** Who takes less than there is gets the rest when it has taken this: nothing more is kept for it. */
+  #pauseWhenSlow(): void {
+    if (this.#paused || this.#call.waiting <= enough) return;
+    this.#paused = true;
+    for (const { watch } of this.#watches.values()) watch.pause();
   }
 }

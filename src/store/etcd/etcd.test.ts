@@ -1,11 +1,13 @@
 /** The suite on a real etcd through our client, and on our own store through etcd's API. */
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
+import { after, test } from 'node:test';
 import { systemClock, virtualClock } from '#machinery/clock';
+import { Disposables } from '#machinery/lifecycle';
 import { etcdServer } from '../etcd-server/mod.ts';
 import { memoryStore } from '../memory/mod.ts';
 import { storeSuite } from '../testsuite.ts';
@@ -106,4 +108,40 @@ storeSuite({
   },
   runs: 30,
   shortestLease: 1,
+});
+
+test('progress may be asked for while the stream is broken: it is told when there is one again', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'coxswain-etcd-'));
+  const address = `unix://${directory}/etcd.sock`;
+  const memory = memoryStore({ clock: virtualClock() });
+  const serve = () => etcdServer({ store: memory, clock: systemClock, address, tls: 'insecure' });
+  await using held = new Disposables();
+  held.add(() => rmSync(directory, { recursive: true }));
+  held.add(() => memory.close());
+  const first = await serve();
+  held.add(() => first.close());
+  const store = await etcdStore({ endpoints: [address], clock: systemClock });
+  held.add(() => store.close());
+  const told: number[] = [];
+  let wake = (): void => undefined;
+  const watch = store.watch({ key: 'a' }, ({ revision }) => {
+    told.push(revision);
+    wake();
+  });
+  const more = async (count: number): Promise<void> => {
+    while (told.length < count) await new Promise<void>((resolve) => (wake = resolve));
+  };
+  watch.progress();
+  await more(1);
+  await first.close();
+  // Until it has heard of the end, and after it.
+  for (let turn = 0; turn < 20; turn++) {
+    watch.progress();
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  const second = await serve();
+  held.add(() => second.close());
+  await more(2);
+  assert.deepEqual(new Set(told), new Set([1]));
+  watch.cancel();
 });

@@ -28,6 +28,7 @@ export class EtcdWatch implements Watch {
   #wait = backoff.first;
   #created = false;
   #progressAsked = false;
+  #paused = false;
   #over = false;
   /** Parts of an answer that the server cut up. */
   #parts: Wire[] = [];
@@ -57,15 +58,24 @@ export class EtcdWatch implements Watch {
   }
 
   progress(): void {
-    if (this.#over) return;
-    if (this.#created) this.#stream!.write({ progressRequest: {} });
-    else this.#progressAsked = true;
+    // Until it is told, for the stream may break before.
+    this.#progressAsked = true;
+    if (this.#created) this.#stream?.write({ progressRequest: {} });
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#stream?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#stream?.resume();
   }
 
   #open(): void {
     const stream = this.#connection.stream('Watch', 'Watch');
     this.#stream = stream;
-    this.#created = false;
     this.#parts = [];
     stream.on('data', (answer: Wire) => {
       if (this.#stream === stream && !this.#over) this.#answer(answer);
@@ -73,6 +83,7 @@ export class EtcdWatch implements Watch {
     // gRPC tells of a broken stream by an error; of one the server ended, by the end.
     stream.on('error', () => this.#reopen(stream));
     stream.on('end', () => this.#reopen(stream));
+    if (this.#paused) stream.pause();
     const { key, end, progress, filter, previous } = this.#request;
     stream.write({
       createRequest: {
@@ -90,6 +101,7 @@ export class EtcdWatch implements Watch {
   #reopen(stream: Stream): void {
     if (this.#stream !== stream || this.#over) return;
     this.#stream = undefined;
+    this.#created = false;
     stream.cancel();
     this.#connection.rotate();
     this.#timer = this.#clock.setTimeout(() => this.#open(), this.#wait);
@@ -108,12 +120,12 @@ export class EtcdWatch implements Watch {
       this.#wait = backoff.first;
       if (this.#next === 0) this.#next = revision + 1;
       if (this.#progressAsked) this.progress();
-      this.#progressAsked = false;
       return;
     }
     const parts = (answer['events'] ?? []) as Wire[];
     if (parts.length === 0) {
       // A progress notification: everything before `revision` has been sent.
+      this.#progressAsked = false;
       this.#next = Math.max(this.#next, revision + 1);
       return this.#deliver({ revision, events: [] });
     }

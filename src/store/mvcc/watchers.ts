@@ -15,7 +15,7 @@ import { RangeGroups } from './range-groups.ts';
 import type { Record } from './record.ts';
 
 /** Records of history looked at in one go. */
-const slice = 2000;
+const slice = { records: 2000, bytes: 4 * 1024 * 1024 };
 
 interface Watcher {
   readonly request: WatchRequest;
@@ -25,6 +25,9 @@ interface Watcher {
   quiet: boolean;
   /** Asked for its progress while it was behind. */
   asked: boolean;
+  paused: boolean;
+  /** Its next slice of history is to come. */
+  turning: boolean;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -64,7 +67,18 @@ export class Watchers {
     promise.catch(() => undefined);
     const revision = this.#source.revision();
     const start = request.startRevision || revision + 1;
-    const watcher: Watcher = { request, sink, next: start, live: start > revision, quiet: true, asked: false, resolve, reject };
+    const watcher: Watcher = {
+      request,
+      sink,
+      next: start,
+      live: start > revision,
+      quiet: true,
+      asked: false,
+      paused: false,
+      turning: false,
+      resolve,
+      reject,
+    };
     if (request.end) this.#ranges.add(request.key, request.end, watcher);
     else {
       const group = this.#keys.get(request.key) ?? new Set<Watcher>();
@@ -73,18 +87,36 @@ export class Watchers {
     }
     if (!watcher.live) {
       this.#behind.add(watcher);
-      const turn = (): void => {
-        this.#catchUp(watcher);
-        if (this.#behind.has(watcher)) setImmediate(turn);
-      };
-      queueMicrotask(turn);
+      this.#turn(watcher, queueMicrotask);
     }
     if (request.progress && this.#progress++ === 0) this.#arm();
     return {
       done: promise,
       cancel: () => this.#end(watcher),
       progress: () => queueMicrotask(() => this.#notify(watcher)),
+      pause: () => {
+        watcher.paused = true;
+        if (!watcher.live) return;
+        // From history, then: nothing is kept for it.
+        watcher.live = false;
+        this.#behind.add(watcher);
+      },
+      resume: () => {
+        watcher.paused = false;
+        this.#turn(watcher, queueMicrotask);
+      },
     };
+  }
+
+  /** Delivers history slice by slice, as long as the watcher is behind. */
+  #turn(watcher: Watcher, soon: (run: () => void) => unknown): void {
+    if (watcher.turning || watcher.paused || !this.#behind.has(watcher)) return;
+    watcher.turning = true;
+    soon(() => {
+      watcher.turning = false;
+      if (!watcher.paused) this.#catchUp(watcher);
+      this.#turn(watcher, setImmediate);
+    });
   }
 
   /** Gives the records of the revisions up to the newest to whom they concern. */
@@ -150,10 +182,13 @@ export class Watchers {
     const records: Record[] = [];
     let place = history.place(watcher.next);
     let last = history.get(place);
+    let bytes = 0;
     for (let looked = 0; last && last.modRevision <= newest; last = history.get(++place)) {
       // Only whole revisions: a slice ends where one does.
-      if (looked++ >= slice && last.modRevision !== history.get(place - 1)!.modRevision) break;
-      if (covers(watcher.request, last.key)) records.push(last);
+      if ((looked++ >= slice.records || bytes >= slice.bytes) && last.modRevision !== history.get(place - 1)!.modRevision) break;
+      if (!covers(watcher.request, last.key)) continue;
+      records.push(last);
+      bytes += last.size;
     }
     const done = !last || last.modRevision > newest;
     const revision = done ? newest : last!.modRevision - 1;
