@@ -50,7 +50,7 @@ export interface Column<T> {
   /** 0: always shown; 1: with -o wide. Default 0. */
   priority?: number;
   /** The cell for one object; `now` in milliseconds since 1970 for ages. Default for the column Name: metadata.name. */
-  cell(object: T, now: number): string | number | boolean | null;
+  cell(object: T, now: number): string | number | bigint | boolean | null;
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Status } from '#api';
 import type { Clock } from '#machinery/clock';
 import { internalError } from '#machinery/status';
 import type { KubeObject } from '#machinery/meta';
+import { parseJson } from '#machinery/json';
 import type { RequestInfo, UserInfo } from '../contract.ts';
 import { microTime, objectReference, responseStatus, shortUserAgent, sourceIPs, userOf, withoutManagedFields } from './event.ts';
 import type { Asked, AuditEvent } from './event.ts';
@@ -70,13 +71,13 @@ export class AuditTrail {
     if (meta) this.#meta ??= { ...meta };
     if (this.#verdict.level === 'Metadata' || object === undefined) return;
     // A copy: admission and strategies change the object afterwards.
-    const copy: unknown = JSON.parse(JSON.stringify(object));
+    const copy: unknown = parseJson(JSON.stringify(object));
     this.#requestObject = this.#verdict.omitManagedFields ? withoutManagedFields(copy) : copy;
   }
 
   /** `json`: the answer as it is sent, or would be in JSON. */
   response(json: Uint8Array): void {
-    const value: unknown = JSON.parse(Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString());
+    const value: unknown = parseJson(Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString());
     this.#responseObject = this.#verdict.omitManagedFields ? withoutManagedFields(value) : value;
   }
 

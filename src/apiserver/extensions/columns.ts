@@ -32,13 +32,13 @@ function pathOf(text: string): (value: unknown) => unknown[] {
   }
 }
 
-function cellOf(value: unknown, type: string, now: number): string | number | boolean | null {
+function cellOf(value: unknown, type: string, now: number): string | number | bigint | boolean | null {
   if (value === undefined || value === null) return null;
   switch (type) {
     case 'integer':
-      return typeof value === 'number' ? Math.trunc(value) : null;
+      return typeof value === 'number' ? Math.trunc(value) : typeof value === 'bigint' ? value : null;
     case 'number':
-      return typeof value === 'number' ? value : null;
+      return typeof value === 'number' || typeof value === 'bigint' ? value : null;
     case 'boolean':
       return typeof value === 'boolean' ? value : null;
     case 'date': {
@@ -47,6 +47,6 @@ function cellOf(value: unknown, type: string, now: number): string | number | bo
       return Number.isNaN(at) ? '<invalid>' : humanDuration(now - at);
     }
     default:
-      return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean);
+      return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | bigint | boolean);
   }
 }

@@ -131,6 +131,33 @@ test('a custom resource is served, defaulted, pruned, validated; with its defini
   await assert.rejects(client.list(kind()), isNotFound);
 });
 
+test('integers keep their digits, and are compared and checked as what they are', async () => {
+  await using api = await server();
+  const client = api.clientFor(admin);
+  const spec = {
+    type: 'object',
+    properties: { at: { type: 'integer', format: 'int64', minimum: 1 }, any: { 'x-kubernetes-preserve-unknown-fields': true } },
+    'x-kubernetes-validations': [{ rule: '!has(self.at) || self.at != 1764325123456789013', message: 'not this one' }],
+  };
+  await establish(api, client, definition([{ schema: { openAPIV3Schema: { type: 'object', properties: { spec } } } }]));
+  const at = { at: 1764325123456789012n, any: { list: [9223372036854775807n, 1.5] } };
+  const made = await client.create(kind(), custom('a', at));
+  assert.deepEqual(made.spec, at);
+  const stored = (await api.parts.store.range({ key: '/registry/stable.example.com/', end: '/registry/stable.example.com0' }))
+    .keyValues[0]!;
+  assert.match(Buffer.from(stored.value).toString(), /"at":1764325123456789012,/);
+  const patch = [
+    { op: 'test', path: '/spec/at', value: 1764325123456789012n },
+    { op: 'replace', path: '/spec/any', value: -9223372036854775808n },
+  ];
+  const changed = await client.patch(kind(), { namespace: 'default', name: 'a' }, 'json', patch);
+  assert.deepEqual(changed.spec, { ...at, any: -9223372036854775808n });
+  const next = (value: bigint) => ({ ...draft(changed), spec: { ...at, at: value } });
+  await assert.rejects(client.update(kind(), next(1764325123456789013n)), /not this one/);
+  await assert.rejects(client.update(kind(), next(-1764325123456789013n)), /should be greater than or equal to 1/);
+  assert.deepEqual((await client.get(kind(), { namespace: 'default', name: 'a' })).spec, changed.spec);
+});
+
 test('a definition waits for objects with finalizers, and lets no more be made', async () => {
   await using api = await server();
   const client = api.clientFor(admin);

@@ -45,6 +45,7 @@ function validate(value: unknown, schema: Schema, path: string, before: Before |
 const jsonType = (value: unknown): string => {
   if (value === null || value === undefined) return 'null';
   if (Array.isArray(value)) return 'array';
+  if (typeof value === 'bigint') return 'integer';
   if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
   return typeof value;
 };
@@ -82,7 +83,7 @@ function check(value: unknown, schema: Schema, path: string, before: Before | un
   if (value !== null && value !== undefined) {
     merge(checkCombinations(value, schema, path, before));
     if (typeof value === 'string') checkString(errors, value, schema, path);
-    else if (typeof value === 'number') checkNumber(errors, value, schema, path);
+    else if (typeof value === 'number' || typeof value === 'bigint') checkNumber(errors, value, schema, path);
     else if (Array.isArray(value)) merge(checkArray(value, schema, path, before));
   }
   checkEnum(errors, value, schema, path);
@@ -176,11 +177,11 @@ function checkString(errors: FieldError[], value: string, schema: Schema, path: 
     errors.push(typeInvalid(path, value, `${path} in body must be of type ${schema.format}: ${JSON.stringify(value)}`));
 }
 
-function checkNumber(errors: FieldError[], value: number, schema: Schema, path: string): void {
+function checkNumber(errors: FieldError[], value: number | bigint, schema: Schema, path: string): void {
   const { maximum, minimum, multipleOf } = schema;
   const wrong = (text: string): number => errors.push(invalidField(path, value, `${path} in body should be ${text}`));
   if (multipleOf !== undefined) {
-    const ratio = multipleOf < 1 ? (1 / multipleOf) * value : value / multipleOf;
+    const ratio = multipleOf < 1 ? (1 / multipleOf) * Number(value) : Number(value) / multipleOf;
     if (multipleOf <= 0) errors.push(invalidField(path, value, `factor MultipleOf declared for ${path} must be positive: ${multipleOf}`));
     else if (Math.abs(ratio - Math.round(ratio)) > 1e-9) wrong(`a multiple of ${multipleOf}`);
   }

@@ -7,6 +7,7 @@ import { kindFact } from '#api/facts';
 import { jsonSyntaxError } from '#machinery/codec';
 import type { KubeObject } from '#machinery/meta';
 import { badRequest } from '#machinery/status';
+import { parseJson as exactJson } from '#machinery/json';
 import type { ServedResource } from '../contract.ts';
 import type { RequestContext } from '../registry/contract.ts';
 import { StructureError, conform } from '../registry/structure.ts';
@@ -205,7 +206,7 @@ export function parseJson(bytes: Uint8Array, strict: boolean): Decoded {
   if (deep) throw new SyntaxProblem(`invalid character '${deep}' exceeded max depth`);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = exactJson(text);
   } catch (error) {
     throw new SyntaxProblem(jsonSyntaxError(text) ?? (error as Error).message);
   }

@@ -1,6 +1,7 @@
 /** Which media types bodies may have, one line a format. upstream: apimachinery/pkg/runtime/serializer/codec_factory.go. */
 import type { Tags } from 'yaml';
 import { decodeProtobuf } from '#machinery/codec';
+import { exactInteger, hasLongNumber } from '#machinery/json';
 import { badRequest, unsupportedMediaType } from '#machinery/status';
 import { SyntaxProblem, notYaml, parseJson } from './decode.ts';
 import type { Decoded } from './decode.ts';
@@ -28,7 +29,7 @@ async function parseYaml(bytes: Uint8Array, strict: boolean): Promise<Decoded> {
   if (tooDeep(bytes)) throw notConverted(exceeded);
   const { parseDocument } = await import('yaml');
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-  const document = parseDocument(text, { ...goYaml, uniqueKeys: false });
+  const document = parseDocument(text, { ...goYaml, uniqueKeys: false, intAsBigInt: hasLongNumber(text) });
   const [error] = document.errors;
   if (error)
     throw notConverted(
@@ -42,7 +43,7 @@ async function parseYaml(bytes: Uint8Array, strict: boolean): Promise<Decoded> {
         issues.push(`line ${found.linePos?.[0].line ?? 0}: key ${keyAt(text, found.pos[0])} already set in map`);
   }
   try {
-    return { value: document.toJS(), issues };
+    return { value: document.toJS({ reviver: (_, value: unknown) => (typeof value === 'bigint' ? exactInteger(value) : value) }), issues };
   } catch (failure) {
     // Aliases that multiply.
     if (failure instanceof ReferenceError) throw notConverted('document contains excessive aliasing');

@@ -12,6 +12,7 @@ export const goKind = (goType: string): GoKind => {
 function given(value: unknown): GoKind {
   if (Array.isArray(value)) return 'slice';
   if (typeof value === 'object') return 'map';
+  if (typeof value === 'bigint') return 'int64';
   if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
   return typeof value === 'boolean' ? 'bool' : 'string';
 }

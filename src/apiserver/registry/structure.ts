@@ -7,6 +7,7 @@ import { schema } from '#api/facts';
 import type { FieldFact } from '#api/facts';
 import { decodeProtobuf, protobufType } from '#machinery/codec';
 import { canonicalize } from '#machinery/quantity';
+import { nearestNumber } from '#machinery/json';
 import { conversionText, goKind } from './conversion-text.ts';
 import type { GoKind } from './conversion-text.ts';
 
@@ -72,7 +73,15 @@ function strictPath(place: Place | undefined, field: string): string {
 }
 
 export const jsonType = (value: unknown): string =>
-  Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : value === null ? 'null' : typeof value;
+  Array.isArray(value)
+    ? 'array'
+    : typeof value === 'boolean'
+      ? 'bool'
+      : value === null
+        ? 'null'
+        : typeof value === 'bigint'
+          ? 'number'
+          : typeof value;
 
 function mismatch(value: unknown, place: Place, goType: string, shown = jsonType(value), kind: GoKind = goKind(goType)): StructureError {
   let owner: Place | undefined = place;
@@ -91,7 +100,9 @@ const ranges = { int32: [-(2 ** 31), 2 ** 31 - 1], int64: [-(2 ** 63), 2 ** 63] 
 
 const integer =
   (type: 'int32' | 'int64'): Reader =>
-  (value, at) => {
+  (found, at) => {
+    const value = typeof found === 'bigint' && type === 'int64' ? nearestNumber(found) : found;
+    if (typeof value === 'bigint') throw mismatch(value, at, type, `number ${value}`);
     if (typeof value !== 'number') throw mismatch(value, at, type);
     if (!Number.isInteger(value) || value < ranges[type][0] || value > ranges[type][1]) throw mismatch(value, at, type, `number ${value}`);
     return value;
@@ -107,6 +118,7 @@ const scalars: Record<string, Reader> = {
     return value;
   },
   double: (value, at) => {
+    if (typeof value === 'bigint') return Number(value);
     if (typeof value !== 'number') throw mismatch(value, at, 'float64');
     return value;
   },
@@ -180,9 +192,9 @@ const special: Record<string, Reader> = {
   [`${meta}Patch`]: (value) => copy(value),
   'io.k8s.apimachinery.pkg.runtime.RawExtension': (value) => copy(value),
   'io.k8s.apimachinery.pkg.api.resource.Quantity': (value) => {
-    if (typeof value !== 'string' && typeof value !== 'number') throw new StructureError(quantityText);
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'bigint') throw new StructureError(quantityText);
     try {
-      return canonicalize(value);
+      return canonicalize(typeof value === 'bigint' ? String(value) : value);
     } catch (error) {
       throw new StructureError(error instanceof Error ? error.message : quantityText);
     }
@@ -190,7 +202,8 @@ const special: Record<string, Reader> = {
   'io.k8s.apimachinery.pkg.util.intstr.IntOrString': (value) => {
     if (typeof value === 'string') return value;
     if (typeof value === 'number' && Number.isInteger(value)) return value;
-    throw new StructureError(`json: cannot unmarshal ${jsonType(value)} into Go value of type int32`);
+    const shown = typeof value === 'bigint' ? `number ${value}` : jsonType(value);
+    throw new StructureError(`json: cannot unmarshal ${shown} into Go value of type int32`);
   },
   [`${extensions}JSON`]: (value) => copy(value),
   [`${extensions}CustomResourceSubresourceStatus`]: (value, at) => {

@@ -1,6 +1,7 @@
 import { Agent, request } from 'node:https';
 import type { Clock } from '#machinery/clock';
 import { parseAddressLoosely } from '#machinery/ip';
+import { parseJson } from '#machinery/json';
 import { isSuccess, refusalText, textOf, unreadableText } from './answer.ts';
 import type { ServiceResolver } from './service-resolver.ts';
 
@@ -44,7 +45,7 @@ export class WebhookClient {
     const { code, text } = await this.#send(url, connect, target, JSON.stringify(body), timeoutMilliseconds, failed);
     if (!isSuccess(code)) throw new WebhookStatusError(code, refusalText(text));
     try {
-      return JSON.parse(text) as unknown;
+      return parseJson(text);
     } catch (error) {
       throw new Error(unreadableText(text, error), { cause: error });
     }

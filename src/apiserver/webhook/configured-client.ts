@@ -4,6 +4,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { HttpTransportOptions } from '#client';
 import { sleep } from '#machinery/clock';
 import type { Clock, Random } from '#machinery/clock';
+import { parseJson } from '#machinery/json';
 import { isSuccess, refusalText, textOf, unreadableText } from './answer.ts';
 
 export type WebhookAddress = Pick<
@@ -125,7 +126,7 @@ function answered(code: number, text: string, resolve: (value: unknown) => void,
     return;
   }
   try {
-    resolve(text === '' ? undefined : JSON.parse(text));
+    resolve(text === '' ? undefined : parseJson(text));
   } catch (error) {
     reject(new WebhookFailure(unreadableText(text, error), code, error));
   }

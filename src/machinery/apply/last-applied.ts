@@ -1,5 +1,6 @@
 import { annotationsSizeLimit, byteLength } from '#machinery/names';
 import type { KubeObject } from '#machinery/meta';
+import { parseJson } from '#machinery/json';
 import { compare } from './compare.ts';
 import type { Conflicts } from './conflict.ts';
 import { fieldSetOf } from './field-set.ts';
@@ -33,7 +34,7 @@ function lastAppliedFields(live: KubeObject, apiVersion: string, schema: TypeSch
   if (!text) return undefined;
   let applied: KubeObject;
   try {
-    applied = JSON.parse(text) as KubeObject;
+    applied = parseJson(text) as KubeObject;
   } catch {
     // Clients write the annotation: what cannot be read allows nothing.
     return undefined;

@@ -1,4 +1,5 @@
 import type { ListSchema } from './schema.ts';
+import { parseJson } from '#machinery/json';
 import { asMap } from './schema.ts';
 
 /**
@@ -77,7 +78,7 @@ function normalizeOther(text: string): string | undefined {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseJson(text);
   } catch (cause) {
     throw new PathElementError(`cannot parse ${text}`, { cause });
   }
@@ -90,7 +91,7 @@ export function formatElement(text: string): string {
     case 'f':
       return `.${rest}`;
     case 'k': {
-      const keys = JSON.parse(rest) as Record<string, unknown>;
+      const keys = parseJson(rest) as Record<string, unknown>;
       return `[${Object.entries(keys)
         .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
         .join(',')}]`;

@@ -21,6 +21,7 @@ function goType(value: unknown): string {
   if (Array.isArray(value)) return '[]interface {}';
   if (typeof value === 'string') return 'string';
   if (typeof value === 'boolean') return 'bool';
+  if (typeof value === 'bigint') return 'int64';
   if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
   return 'map[string]interface {}';
 }
@@ -32,7 +33,7 @@ function ofScalar(value: unknown, kind: ScalarKind, path: string): string[] {
   const type = typeof value;
   switch (kind) {
     case 'numeric':
-      return type === 'number' ? [] : [at(path, `expected numeric (int or float), got ${goType(value)}`)];
+      return type === 'number' || type === 'bigint' ? [] : [at(path, `expected numeric (int or float), got ${goType(value)}`)];
     case 'string':
       return type === 'string' ? [] : [at(path, `expected string, got &value.valueUnstructured{Value:${shown(value)}}`)];
     case 'boolean':

@@ -4,6 +4,7 @@
  * upstream: apimachinery/pkg/runtime/serializer/protobuf; the special types' own protobuf forms.
  */
 import { schema } from '../../api/facts/schema.ts';
+import { nearestNumber, parseJson } from '#machinery/json';
 import type { FieldFact } from '../../api/facts/schema.ts';
 import { WireReader, WireWriter, wireTypes } from './wire.ts';
 import { specialTypes } from './special-types.ts';
@@ -36,8 +37,11 @@ const scalars: Record<string, ValueCodec> = {
   },
   int64: {
     wireType: wireTypes.varint,
-    write: (writer, value) => void writer.int(Number(value)),
-    read: (reader) => reader.int(),
+    write: (writer, value) => void writer.int(typeof value === 'bigint' ? value : Number(value)),
+    read(reader) {
+      const value = reader.int();
+      return typeof value === 'bigint' ? nearestNumber(value) : value;
+    },
     isZero: (value) => value === 0,
   },
   double: {
@@ -84,7 +88,7 @@ const json: ValueCodec = {
     }
     reader.leave(outer);
     if (!raw || raw.length === 0) return undefined;
-    return raw.subarray(0, 4).equals(envelope) ? decodeProtobuf(raw) : (JSON.parse(raw.toString()) as unknown);
+    return raw.subarray(0, 4).equals(envelope) ? decodeProtobuf(raw) : parseJson(raw.toString());
   },
   isZero: never,
 };

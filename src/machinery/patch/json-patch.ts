@@ -1,5 +1,6 @@
 import { badRequest, failure, tooLarge } from '#machinery/status';
 import type { StatusError } from '#machinery/status';
+import { parseJson } from '#machinery/json';
 import { isObject, kindOf, setField } from './json.ts';
 import type { Json, JsonObject } from './json.ts';
 
@@ -157,7 +158,7 @@ class Editor {
         `Unable to complete the copy, the accumulated size increase of copy is ${this.#copied}, exceeding the limit ${copyLimit}`,
       );
     // A copy of its own: it may lie inside of what was copied.
-    within('error while adding value during copy', () => insert(container, key, JSON.parse(encoded) as Json));
+    within('error while adding value during copy', () => insert(container, key, parseJson(encoded) as Json));
   }
 
   /** The container that the last part of a path lies in, and that part. With `change`, every container on the way is ours to change. */

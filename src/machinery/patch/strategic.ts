@@ -41,7 +41,7 @@ function goType(value: Json): string {
   const kind = kindOf(value);
   if (kind === 'map') return 'map[string]interface {}';
   if (kind === 'slice') return '[]interface {}';
-  if (kind === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  if (kind === 'number') return typeof value === 'bigint' || Number.isInteger(value) ? 'int64' : 'float64';
   return kind;
 }
 

@@ -3,6 +3,7 @@ import type { Random } from '#machinery/clock';
 import { jsonSyntaxError } from '#machinery/codec';
 import type { KubeObject } from '#machinery/meta';
 import { badRequest, failure, StatusError } from '#machinery/status';
+import { parseJson } from '#machinery/json';
 import type { Status } from '../../../api/facts/types.ts';
 import { shownUser } from '../../authn/shown-user.ts';
 import type { AdmissionAttributes } from '../../contract.ts';
@@ -112,7 +113,7 @@ function decodePatch(webhook: string, text: string): Record<string, unknown>[] {
   const undecodable = (why: string): CallError => new CallError(webhook, `received undecodable patch in webhook response: ${why}`);
   let patch: unknown;
   try {
-    patch = JSON.parse(text);
+    patch = parseJson(text);
   } catch (error) {
     throw undecodable(jsonSyntaxError(text) ?? String(error));
   }

@@ -1,5 +1,6 @@
 /** Objects as the store holds them: JSON in the storage version, without resourceVersion (the store's revision is it). */
 import type { KubeObject } from '#machinery/meta';
+import { parseJson } from '#machinery/json';
 import { rememberDecoded } from '../../watchcache/mod.ts';
 import { readProtobuf, servedVersion } from '../structure.ts';
 
@@ -24,7 +25,7 @@ export function encodeStored(object: KubeObject): Uint8Array {
   // Memory of its own: a Buffer's would be a part of a pool that is kept whole as long as the object.
   const bytes = encoder.encode(text);
   // What the cache holds must be what reading the bytes gives: an undefined field would be one too many.
-  rememberDecoded(bytes, hasUndefined(ordered) ? (JSON.parse(text) as KubeObject) : ordered);
+  rememberDecoded(bytes, hasUndefined(ordered) ? (parseJson(text) as KubeObject) : ordered);
   return bytes;
 }
 
@@ -37,7 +38,7 @@ function hasUndefined(value: unknown): boolean {
 }
 
 function readJson(bytes: Buffer): unknown {
-  const object = JSON.parse(bytes.toString('utf8')) as KubeObject;
+  const object = parseJson(bytes.toString('utf8')) as KubeObject;
   if (object.apiVersion && object.kind) object.apiVersion = servedVersion(object.apiVersion, object.kind);
   return object;
 }

@@ -31,6 +31,7 @@ import {
   notFound,
 } from '#machinery/status';
 import type { FieldError } from '#machinery/status';
+import { parseJson } from '#machinery/json';
 import type { Store } from '#store';
 import type { CachedObject, ServedResource, WatchCache } from '../../contract.ts';
 import type { DeleteOptions, Finish, RequestContext, ResourceStorage, StorageHooks, StorageOptions } from '../contract.ts';
@@ -154,7 +155,7 @@ export class GenericStorage implements ResourceStorage {
     const pristine = JSON.stringify(object);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#create(context, namespace, JSON.parse(pristine) as KubeObject, options);
+        return await this.#create(context, namespace, parseJson(pristine) as KubeObject, options);
       } catch (error) {
         if (!isAlreadyExists(error) || attempt === nameAttempts) throw error;
       }

@@ -19,6 +19,7 @@ export function schemaValue(json: unknown, schema: CelSchema): Value {
     return schema.nullable ? null : new CelError('invalid data, got null for schema with nullable=false');
   if (schema['x-kubernetes-int-or-string']) {
     if (typeof json === 'string') return json;
+    if (typeof json === 'bigint') return json;
     if (typeof json === 'number' && Number.isInteger(json)) return BigInt(json);
     return new CelError('invalid data, expected XIntOrString value to be either a string or integer');
   }
@@ -30,8 +31,9 @@ export function schemaValue(json: unknown, schema: CelSchema): Value {
     case 'string':
       return typeof json === 'string' ? string(json, schema.format) : unexpected('string', json);
     case 'number':
-      return typeof json === 'number' ? json : unexpected('float', json);
+      return typeof json === 'number' ? json : typeof json === 'bigint' ? Number(json) : unexpected('float', json);
     case 'integer':
+      if (typeof json === 'bigint') return json;
       return typeof json === 'number' && Number.isInteger(json) ? BigInt(json) : unexpected('int', json);
     case 'boolean':
       return typeof json === 'boolean' ? json : unexpected('bool', json);

@@ -1,3 +1,4 @@
+import { exactInteger } from '#machinery/json';
 import { CelType } from '../types.ts';
 import { List } from './list.ts';
 import { MapValue } from './map.ts';
@@ -9,7 +10,7 @@ import type { Value } from './value.ts';
 export function toJson(value: Value): unknown {
   switch (typeof value) {
     case 'bigint':
-      return Number(value);
+      return exactInteger(value);
     case 'string':
     case 'boolean':
     case 'number':
@@ -18,7 +19,7 @@ export function toJson(value: Value): unknown {
   if (value === null) return null;
   if (value instanceof List) return value.toArray().map(toJson);
   if (value instanceof MapValue) return Object.fromEntries([...value.keys()].map((key) => [keyOf(key), toJson(value.find(key)!)]));
-  if (value instanceof Uint) return Number(value.value);
+  if (value instanceof Uint) return exactInteger(value.value);
   if (value instanceof Timestamp || value instanceof Duration || value instanceof Opaque) return value.toString();
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
   if (value instanceof Optional) return value.value === undefined ? null : toJson(value.value);
