@@ -196,5 +196,6 @@ export interface Leases {
   revoke(id: number): Promise<void>;
   keepAlive(id: number): Promise<Lease>;
   timeToLive(id: number, keys?: boolean): Promise<Lease>;
+  /** Those that expire first come first. */
   list(): Promise<number[]>;
 }

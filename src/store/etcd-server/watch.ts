@@ -87,7 +87,7 @@ class WatchStream {
     if (wire['progressNotify']) request.progress = true;
     const filters: string[] = wire['filters'] ?? [];
     if (filters.length > 0) request.filter = { noPut: filters.includes('NOPUT'), noDelete: filters.includes('NODELETE') };
-    if (end !== '' && end !== '\0' && end <= request.key) return refuse('etcdserver: invalid watch range');
+    if (end !== '' && end !== '\0' && end <= request.key) return refuse('mvcc: watcher range is empty');
     const watch = store.watch(request, (batch) => this.#batch(id, batch));
     this.#watches.set(id, { watch, fragment: wire['fragment'] ?? false });
     if (this.#paused) watch.pause();

@@ -69,6 +69,8 @@ export function rangeFromWire(wire: Wire): RangeRequest {
   if (sorted) request.sort = { by: targetOf[sortTarget] as 'key', order: sortOrder === 'DESCEND' ? 'descend' : 'ascend' };
   for (const field of ['limit', 'revision', 'minModRevision', 'maxModRevision', 'minCreateRevision', 'maxCreateRevision'] as const)
     if (wire[field]) request[field] = wire[field];
+  // As etcd has it, that is none.
+  if (request.limit! < 0) delete request.limit;
   if (wire['keysOnly']) request.keysOnly = true;
   if (wire['countOnly']) request.countOnly = true;
   return request;

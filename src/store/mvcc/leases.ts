@@ -23,8 +23,9 @@ export class LeaseTable {
     return this.#leases.get(id);
   }
 
+  /** Those that expire first come first. */
   ids(): number[] {
-    return [...this.#leases.keys()].sort((a, b) => a - b);
+    return [...this.#leases.values()].sort((a, b) => a.expiry - b.expiry || a.id - b.id).map(({ id }) => id);
   }
 
   add(id: number, ttl: number, now: number): LeaseEntry {
