@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { parse as parseYaml } from 'yaml';
 import { decodeProtobuf } from '#machinery/codec';
 import type { RawAnswer } from './http-peer.ts';
+import { parseJson } from '#machinery/json';
 
 export interface Answer {
   code: number;
@@ -115,7 +116,7 @@ export function read({ headers, bytes }: RawAnswer): unknown {
   if (type.includes('json')) {
     const whole = bytes.toString();
     try {
-      return JSON.parse(whole);
+      return parseJson(whole);
     } catch {
       return whole;
     }

@@ -10,6 +10,7 @@ import type { Scenario, Step } from './corpus/scenario.ts';
 import { changed, changes } from './delta.ts';
 import type { Change } from './delta.ts';
 import type { Answer } from './normalize.ts';
+import { parseJson } from '#machinery/json';
 
 const file = join(import.meta.dirname, 'recorded.jsonl');
 
@@ -28,7 +29,7 @@ export class Recording {
   static read(): Recording {
     const recording = new Recording();
     for (const text of readFileSync(file, 'utf8').split('\n').filter(Boolean)) {
-      const line = JSON.parse(text) as Line;
+      const line = parseJson(text) as Line;
       recording.#byId.set(line[0], line);
     }
     return recording;

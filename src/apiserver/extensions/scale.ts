@@ -52,7 +52,7 @@ function checkCount(object: unknown, path: string): FieldError[] {
   if (blocked) return [invalidField(path, 0, blocked)];
   const count = at(object, path);
   if (count === undefined) return [];
-  if (typeof count !== 'number' || !Number.isInteger(count))
+  if (typeof count !== 'bigint' && (typeof count !== 'number' || !Number.isInteger(count)))
     return [
       invalidField(
         path,

@@ -133,6 +133,13 @@ function objects(): Scenario {
     ['map', { size: 1, map: { a: 1, b: 'x' } }],
     ['one of both', { size: 1, one: { a: 'x', b: 'y' } }],
     ['one of none', { size: 1, one: {} }],
+    [
+      'long integers',
+      { size: 1, most: 9007199254740993n, free: { list: [1764325123456789012n, 9223372036854775807n, -9223372036854775808n] } },
+    ],
+    ['long size', { size: 1764325123456789012n, most: 1764325123456789013n }],
+    ['long map', { size: 1, map: { a: 9223372036854775807n, b: 1e30 } }],
+    ['long port', { size: 1, port: 9007199254740993n }],
     ['spec of text', 'x' as unknown as Json],
     ['several', { size: -1, name: 'A', mode: 'x', list: [{ value: 'y' }] }],
   ];
@@ -175,6 +182,13 @@ function objects(): Scenario {
       put('update without revision', one, widget('w', { size: 3, fixed: 'f' })),
       patch('merge', one, 'merge', { spec: { size: 5 } }),
       patch('merge bad', one, 'merge', { spec: { size: 50 } }),
+      patch('merge long', `${one}?dryRun=All`, 'merge', { spec: { free: { at: 1764325123456789012n } } }),
+      patch('json long', `${one}?dryRun=All`, 'json', [
+        { op: 'add', path: '/spec/free', value: { at: 1764325123456789012n } },
+        { op: 'test', path: '/spec/free/at', value: 1764325123456789012n },
+        { op: 'copy', from: '/spec/free', path: '/spec/free/again' },
+      ]),
+      patch('apply long', `${one}?dryRun=All&fieldManager=other`, 'apply', widget('w', { free: { at: [9007199254740993n] } })),
       patch('strategic', one, 'strategic', { spec: { size: 5 } }),
       patch('json', one, 'json', [{ op: 'add', path: '/spec/set', value: ['a'] }]),
       patch('apply', `${one}?fieldManager=applier`, 'apply', widget('w', { size: 5, list: [{ key: 'b' }] })),
