@@ -179,12 +179,14 @@ export const explained: Explanation[] = [
     coxswain: /\\"currentMetrics\\":\[\]/,
     why: 'The object that is quoted has null for an empty list upstream.',
   },
-  {
-    request: 'random apiservices*',
-    path: 'body.*managedFields*',
-    why: 'Both servers write the availability of an API in their own time, so that answers differ from run to run.',
-  },
-  { request: 'random apiservices*', path: 'body.status*', why: 'The same.' },
+  ...['random apiservices*', 'mutations apiservices*/touch'].flatMap((request) => [
+    {
+      request,
+      path: 'body.*managedFields*',
+      why: 'Both servers write the availability of an API in their own time, so that answers differ from run to run.',
+    },
+    { request, path: 'body.status*', why: 'The same.' },
+  ]),
   {
     request: 'random apiservices*',
     path: 'body.details.causes.*.message',
@@ -192,7 +194,7 @@ export const explained: Explanation[] = [
     coxswain: /\\"conditions\\":|\\"kind\\":\\"APIService\\"/,
     why: 'The same, of the object that is quoted.',
   },
-  ...['random flowschemas*', 'random rich flow schema/*'].flatMap((request) => [
+  ...['random flowschemas*', 'random rich flow schema/*', 'mutations flowschemas*/touch'].flatMap((request) => [
     {
       request,
       path: 'body.*managedFields*',
