@@ -105,7 +105,7 @@ export async function grpcServer({ address, tls, services, maxMessage, clock, ot
   };
   const { port, close } = await listen({ address, tls }, ['h2', 'http/1.1'], (socket) => {
     if ((socket as TLSSocket).alpnProtocol === 'h2') accept(socket);
-    else whenKnown(socket, (http2) => (http2 ? accept : other)(socket));
+    else whenKnown(socket, clock, (http2) => (http2 ? accept : other)(socket));
   });
   // Watches would keep a graceful end waiting for ever: who watches comes back to another server.
   return { port, close };

@@ -12,6 +12,8 @@ interface Answer {
   text: string;
 }
 
+/** Milliseconds. */
+const patience = 60_000;
 const plain = 'text/plain; charset=utf-8';
 const notFound: Answer = { code: 404, type: plain, text: '404 page not found\n' };
 
@@ -95,5 +97,8 @@ export function httpServer(facade: Facade, clients: boolean): Server {
       send({ code: 500, type: plain, text: `${(error as Error).message}\n` });
     }
   };
-  return createServer((request, response) => void serve(request, response));
+  const server = createServer((request, response) => void serve(request, response));
+  // Who sends nothing for a while is let go.
+  server.timeout = patience;
+  return server;
 }

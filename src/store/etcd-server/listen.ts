@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import type { Clock } from '#machinery/clock';
 
 /** PEM files. */
 export interface ServerTls {
@@ -34,10 +35,11 @@ export async function listen(
   accept: (socket: Socket) => void,
 ): Promise<Listening> {
   const sockets = new Set<Socket>();
-  const server = serverOf(tls, protocols, (socket) => {
+  const server = serverOf(tls, protocols, accept);
+  // Those that are still about to agree on TLS as well.
+  server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    accept(socket);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -77,9 +79,14 @@ function serverOf(tls: ServerTls | 'insecure', protocols: readonly string[], acc
 /** How every HTTP/2 connection begins, and no request of HTTP/1. */
 const preface = 'PRI';
 
+/** Milliseconds that a connection has for it. */
+const patience = 10_000;
+
 /** Looks at the first bytes of a connection, and leaves them there. */
-export function whenKnown(socket: Socket, tell: (http2: boolean) => void): void {
+export function whenKnown(socket: Socket, clock: Clock, tell: (http2: boolean) => void): void {
+  const timer = clock.setTimeout(() => socket.destroy(), patience);
   const ignore = (): void => undefined;
+  const gone = (): void => timer.cancel();
   let seen = Buffer.alloc(0);
   const look = (bytes: Buffer): void => {
     seen = Buffer.concat([seen, bytes]);
@@ -87,11 +94,14 @@ export function whenKnown(socket: Socket, tell: (http2: boolean) => void): void 
     if (begin !== preface && preface.startsWith(begin)) return;
     socket.off('data', look);
     socket.off('error', ignore);
+    socket.off('close', gone);
+    timer.cancel();
     socket.pause();
     socket.unshift(seen);
     tell(begin === preface);
     socket.resume();
   };
   socket.on('error', ignore);
+  socket.on('close', gone);
   socket.on('data', look);
 }
