@@ -85,6 +85,7 @@ export const etcd = (parameters: string[]): Promise<number> =>
               ...target,
               metrics: index === 0 ? metrics : [],
               advertise: values['advertise-client-urls'][0] ?? '',
+              name: values.name,
               maxRequestBytes: values['max-request-bytes'],
             });
             held.add(() => server.close());

@@ -88,7 +88,7 @@ export const maintenanceMethods: Record<string, Record<string, Handler>> = {
   },
   Cluster: {
     async MemberList(facade) {
-      const member = { ID: facade.memberId, name: 'coxswain', clientURLs: [facade.advertise], peerURLs: [facade.advertise] };
+      const member = { ID: facade.memberId, name: facade.name, clientURLs: [facade.advertise], peerURLs: [facade.advertise] };
       return { header: await header(facade), members: [member] };
     },
     MemberAdd: refuse('add another'),

@@ -31,6 +31,8 @@ export interface EtcdServerOptions extends ListenTarget {
   metrics?: readonly ListenTarget[];
   /** Where clients reach us, for the member list. Default: the address. */
   advertise?: string;
+  /** Its name in the member list. Default: as etcd's. */
+  name?: string;
   /** Bytes of one request. Default 1.5 MiB, as etcd. */
   maxRequestBytes?: number;
 }
@@ -47,6 +49,8 @@ export interface Facade {
   /** The header of an answer. */
   header(revision: number): Wire;
   advertise: string;
+  /** Of the one member. */
+  name: string;
   memberId: number;
   alarms: Alarms;
   /** Milliseconds since 1970. */
@@ -63,6 +67,7 @@ export async function etcdServer({
   address,
   tls,
   advertise,
+  name = 'default',
   maxRequestBytes = 1.5 * 1024 * 1024,
   metrics = [],
 }: EtcdServerOptions): Promise<EtcdServer> {
@@ -71,6 +76,7 @@ export async function etcdServer({
     store,
     header: (revision) => ({ clusterId: 0xc0c5, memberId, revision, raftTerm: 1 }),
     advertise: advertise ?? `${tls === 'insecure' ? 'http' : 'https'}://${address}`,
+    name,
     memberId,
     alarms: alarmsOf(store),
     startedAt: clock.now(),
