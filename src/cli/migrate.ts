@@ -9,6 +9,7 @@ import { readProtobuf } from '#apiserver';
 import { existingCluster } from '#cluster';
 import { systemClock } from '#machinery/clock';
 import { encodeProtobuf, protobufType } from '#machinery/codec';
+import { parseJson } from '#machinery/json';
 import { contentsOf, etcdStore, importStore, lmdbStore, readEtcdData, writeEtcdSnapshot } from '#store';
 import type { EtcdTls, Store, StoreContents } from '#store';
 import { steps } from './output.ts';
@@ -123,11 +124,11 @@ function converted(value: Uint8Array, form: Form): Uint8Array {
   try {
     if (form === 'json' && isProtobuf) return Buffer.from(JSON.stringify(readProtobuf(bytes)));
     if (form === 'json' && bytes[0] === '{'.charCodeAt(0)) {
-      const object = JSON.parse(bytes.toString()) as Record<string, unknown>;
+      const object = parseJson(bytes.toString()) as Record<string, unknown>;
       if (isStoredCrd(object)) return Buffer.from(JSON.stringify(crdInV1(object)));
     }
     if (form === 'protobuf' && bytes[0] === '{'.charCodeAt(0)) {
-      const object = JSON.parse(bytes.toString()) as { apiVersion?: string; kind?: string };
+      const object = parseJson(bytes.toString()) as { apiVersion?: string; kind?: string };
       if (protobufType(object.apiVersion ?? '', object.kind ?? '') !== undefined) return encodeProtobuf(object);
     }
   } catch (error) {

@@ -95,6 +95,36 @@ test('many watches share a stream; progress is told when all of them are there',
   cancel();
 });
 
+test('progress of a stream is told when all of its watches are there, however often it was asked for', async () => {
+  await using own = await setup();
+  const { store, connection } = own;
+  for (let index = 0; index < 200; index++) await store.txn(put(`a/${index}`, 'x'.repeat(200_000)));
+  const { send, next, pause, resume, cancel } = watching(connection);
+  const watch = (watchId: number) =>
+    send({ createRequest: { watchId, key: Buffer.from('a'), rangeEnd: Buffer.from('b'), startRevision: 2, fragment: true } });
+  watch(1);
+  pause();
+  // Too much for a client that takes nothing: the watch is behind for as long.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  for (let times = 0; times < 3; times++) send({ progressRequest: {} });
+  watch(2);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  resume();
+  const events = new Map([
+    [1, 0],
+    [2, 0],
+  ]);
+  for (let told = 0; told < 3;) {
+    const { watchId = 0, events: some = [], header } = await next();
+    if (watchId !== -1) events.set(watchId, events.get(watchId)! + some.length);
+    else {
+      assert.deepEqual([header.revision, ...events.values()], [201, 200, 200]);
+      told++;
+    }
+  }
+  cancel();
+});
+
 test('big events are sent in parts to who can take them', async () => {
   await using own = await setup();
   const { store, connection } = own;

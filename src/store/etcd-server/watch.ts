@@ -91,6 +91,8 @@ class WatchStream {
     const watch = store.watch(request, (batch) => this.#batch(id, batch));
     this.#watches.set(id, { watch, fragment: wire['fragment'] ?? false });
     if (this.#paused) watch.pause();
+    for (const { waiting } of this.#asked) waiting.add(id);
+    if (this.#asked.length > 0) watch.progress();
     this.#send({ header: header(current), watchId: id, created: true });
     watch.done.then(
       () => this.#watches.delete(id),
@@ -155,10 +157,13 @@ class WatchStream {
 
   /** A watch is where someone asked for; true where someone had. */
   #reached(id: number, revision: number): boolean {
-    const asked = this.#asked.find(({ waiting }) => waiting.has(id));
-    if (!asked) return false;
-    asked.waiting.delete(id);
-    asked.revision = Math.min(asked.revision, revision);
+    let wanted = false;
+    for (const asked of this.#asked) {
+      if (!asked.waiting.delete(id)) continue;
+      asked.revision = Math.min(asked.revision, revision);
+      wanted = true;
+    }
+    if (!wanted) return false;
     while (this.#asked[0]?.waiting.size === 0) {
       const done = this.#asked.shift()!;
       if (done.revision < Infinity) this.#send({ header: this.#facade.header(done.revision), watchId: -1 });

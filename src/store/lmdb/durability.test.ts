@@ -177,6 +177,32 @@ test('a store in which each value lay by itself goes on', async () => {
   await again.close();
 });
 
+test('a range and a watch over more than is kept in memory have all values, those that were in it and the others', async () => {
+  using at = directory();
+  const clock = virtualClock();
+  const store = await lmdbStore({ path: join(at.path, 'store'), clock });
+  const value = Buffer.alloc(256 * 1024, 'x');
+  const write = (index: number) =>
+    store.txn({ compare: [], success: [{ type: 'put', key: `k${String(index).padStart(3, '0')}`, value }], failure: [] });
+  for (let index = 0; index < 200; index++) await write(index);
+  await clock.advance(10_000);
+  await store.flush();
+  // Some are in memory, the others are not: reading these takes the room of those.
+  for (let index = 0; index < 200; index += 10) await write(index);
+  for (let times = 0; times < 3; times++) {
+    const { keyValues } = await store.range({ key: 'k', end: 'l' });
+    assert.deepEqual(new Set(keyValues.map((found) => found.value.length)), new Set([value.length]), `time ${times}`);
+    const sizes: number[] = [];
+    const watch = store.watch({ key: 'k', end: 'l', startRevision: 2, previous: true }, ({ events }) => {
+      for (const { keyValue, previous } of events) sizes.push(keyValue.value.length, previous?.value.length ?? value.length);
+    });
+    while (sizes.length < 440) await new Promise((resolve) => setImmediate(resolve));
+    watch.cancel();
+    assert.deepEqual(new Set(sizes), new Set([value.length]));
+  }
+  await store.close();
+});
+
 test('a snapshot is one revision, taken while writes go on; restored, it forces everybody to list again', async () => {
   using at = directory();
   const [path, copy, restored] = ['store', 'copy', 'restored'].map((name) => join(at.path, name)) as [string, string, string];

@@ -263,17 +263,19 @@ export class MvccStore implements Store {
   readonly #view: View = {
     one: (record, keysOnly) => keyValueOf(record, keysOnly ? noValue : (record.value ?? this.#backing!.load([record])[0]!)),
     all: (records, keysOnly) => {
-      const values = keysOnly ? undefined : this.#values(records);
-      return records.map((record, place) => keyValueOf(record, values?.[place] ?? noValue));
+      if (keysOnly) return records.map((record) => keyValueOf(record, noValue));
+      const values = this.#values(records);
+      return records.map((record, place) => keyValueOf(record, values[place]!));
     },
   };
 
   #values(records: readonly Record[]): Uint8Array[] {
-    const missing = records.filter(({ value }) => value === undefined);
-    if (missing.length === 0) return records.map(({ value }) => value!);
-    const loaded = this.#backing!.load(missing);
-    let next = 0;
-    return records.map((record) => (record === missing[next] ? loaded[next++]! : record.value!));
+    // At once: what is loaded may take the place of what others have in memory.
+    const held = records.map(({ value }) => value);
+    const missing = records.filter((_, place) => held[place] === undefined);
+    if (missing.length === 0) return held as Uint8Array[];
+    const loaded = this.#backing!.load(missing).values();
+    return held.map((value) => value ?? loaded.next().value!);
   }
 
   #recover({ revision, compactRevision, records, leases }: Recovered): void {
