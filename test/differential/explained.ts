@@ -122,6 +122,21 @@ export const explained: Explanation[] = [
     why: 'The object that is quoted has managed fields upstream: those of its scale.',
   },
   {
+    request: 'autoscalers/* table v1',
+    path: 'body.rows.*.object.metadata.annotations',
+    why: "Upstream's rows have the metadata from before the conversion to v1; here they have what the object has.",
+  },
+  {
+    request: 'autoscalers/status *',
+    path: 'body.metadata.managedFields.*.f:metadata',
+    why: 'A status without an amount has one of zero in v1; it is looked at as the client sent it, so that what is stored has none.',
+  },
+  {
+    request: 'autoscalers/annotations cpu utilization with target*',
+    path: 'body.metadata.managedFields.*.f:metadata',
+    why: 'Two metrics of cpu are one in v1; the annotation is looked at as the client sent it, so that both are stored.',
+  },
+  {
     request: 'verbs horizontalpodautoscalers* v2/* strict',
     path: 'body.*',
     why: 'The object that is quoted has null for an empty list upstream.',

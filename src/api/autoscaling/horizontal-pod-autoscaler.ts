@@ -4,10 +4,13 @@ import type { MetricSpec, MetricStatus } from '../facts/types.ts';
 import { defineKind } from '../contract.ts';
 import { ageColumn, text } from '../columns.ts';
 import { keepSpec, keepStatus } from '../strategy.ts';
+import { dropTravelling } from './convert.ts';
 import { validateAutoscaler, validateAutoscalerStatus } from './validation.ts';
 import { defaultBehavior } from './scaling-rules.ts';
 
-function applyDefaults({ spec }: HorizontalPodAutoscaler): void {
+function applyDefaults(autoscaler: HorizontalPodAutoscaler): void {
+  dropTravelling(autoscaler);
+  const { spec } = autoscaler;
   if (!spec) return;
   spec.minReplicas ??= 1;
   if (!spec.metrics?.length)

@@ -4,7 +4,7 @@ import { isQuantity, parseQuantity } from '#machinery/quantity';
 import { checkLabel, checkName, checkNonnegative, checkPositive, forbiddenField, invalidField, required, unsupported } from '../checks.ts';
 import type { Errors } from '../checks.ts';
 import { checkContainerResourceName, checkNonnegativeAmount } from '../core/validation/resources.ts';
-import type { AutoscalingV1HorizontalPodAutoscaler, HorizontalPodAutoscaler } from '../facts/kinds.ts';
+import type { HorizontalPodAutoscaler } from '../facts/kinds.ts';
 import type {
   ContainerResourceMetricSource,
   CrossVersionObjectReference,
@@ -165,7 +165,7 @@ function checkRules(errors: Errors, path: string, rules: HPAScalingRules | undef
   if (tolerance !== undefined) checkNonnegativeAmount(errors, `${path}.tolerance`, tolerance);
 }
 
-type Scaled = Pick<NonNullable<AutoscalingV1HorizontalPodAutoscaler['spec']>, 'minReplicas' | 'maxReplicas' | 'scaleTargetRef'>;
+type Scaled = Pick<NonNullable<HorizontalPodAutoscaler['spec']>, 'minReplicas' | 'maxReplicas' | 'scaleTargetRef'>;
 
 function checkScaled(errors: Errors, spec: Partial<Scaled>, old: Partial<Scaled> | undefined): void {
   const { minReplicas, maxReplicas = 0, scaleTargetRef: target = {} as Partial<CrossVersionObjectReference> } = spec;
@@ -203,31 +203,7 @@ export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, old?: Hori
   return errors;
 }
 
-/** The first version's one metric is told under the path of the list that it becomes. */
-export function validateFirstAutoscaler(
-  { metadata, spec }: AutoscalingV1HorizontalPodAutoscaler,
-  old?: AutoscalingV1HorizontalPodAutoscaler,
-): Errors {
-  const errors: Errors = [];
-  checkScaled(errors, spec ?? {}, old?.spec);
-  const percentage = spec?.targetCPUUtilizationPercentage;
-  if (percentage !== undefined && percentage < 1)
-    errors.push(invalidField('spec.metrics[0].resource.target.averageUtilization', percentage, 'must be greater than 0'));
-  checkZero(errors, spec?.minReplicas, otherMetrics(metadata?.annotations?.['autoscaling.alpha.kubernetes.io/metrics']));
-  return errors;
-}
-
-/** What a client wrote into the annotation is his: what cannot be read is no metric. */
-function otherMetrics(annotation: string | undefined): MetricSpec[] {
-  try {
-    const metrics: unknown = JSON.parse(annotation ?? '[]');
-    return Array.isArray(metrics) ? (metrics as MetricSpec[]) : [];
-  } catch {
-    return [];
-  }
-}
-
-export function validateAutoscalerStatus({ status }: HorizontalPodAutoscaler | AutoscalingV1HorizontalPodAutoscaler): Errors {
+export function validateAutoscalerStatus({ status }: HorizontalPodAutoscaler): Errors {
   const errors: Errors = [];
   checkNonnegative(errors, 'status.currentReplicas', status?.currentReplicas);
   checkNonnegative(errors, 'status.desiredReplicas', status?.desiredReplicas);

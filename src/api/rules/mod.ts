@@ -176,3 +176,5 @@ export const allRules: readonly KindRules[] = [...byKind.values()];
 export function rulesFor(kind: Kind): KindRules {
   return byKind.get(`${kind.group}/${kind.version}/${kind.kind}`) ?? { kind };
 }
+
+export { autoscalerFromFirst, autoscalerToFirst } from '../autoscaling/convert.ts';

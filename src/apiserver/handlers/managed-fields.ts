@@ -1,15 +1,24 @@
 /** Who manages which fields: kept for objects of clients that never apply too. upstream: apimachinery/pkg/util/managedfields. */
 import { schema } from '#api/facts';
 import { applyPatch, factTypeSchema, fieldsOf, trackUpdate as track } from '#machinery/apply';
-import type { Fields, TypeSchema } from '#machinery/apply';
+import type { Fields, TypeSchema, Versions } from '#machinery/apply';
 import { deepFreeze } from '#machinery/meta';
 import type { KubeObject } from '#machinery/meta';
 import { badRequest } from '#machinery/status';
 import type { ServedResource } from '../contract.ts';
 import type { RequestContext } from '../registry/contract.ts';
+import { versionsOf } from '../registry/conversion/index.ts';
 import { conform } from '../registry/structure.ts';
 
 const schemaOf = (served: ServedResource): TypeSchema => served.typeSchema ?? factTypeSchema(served.fact.type);
+
+/** Of a built-in kind whose versions differ: a manager's fields are those of the version it wrote in. */
+function versions(served: ServedResource): { versions?: Versions } {
+  const of = versionsOf(served);
+  return of ? { versions: (object, apiVersion) => seenAs(of(object as KubeObject, apiVersion)) } : {};
+}
+const seenAs = (found: { object: KubeObject; type: string } | undefined): ReturnType<Versions> =>
+  found && { object: found.object, schema: factTypeSchema(found.type) };
 
 const resets = new WeakMap<ServedResource, Map<string, Fields | undefined>>();
 
@@ -54,6 +63,7 @@ export function trackCreate(
     manager: context.fieldManager,
     apiVersion: served.kind.apiVersion,
     schema: schemaOf(served),
+    ...versions(served),
     now,
     resetFields: resetFields(served, ''),
   });
@@ -89,6 +99,7 @@ export function trackUpdate(
     subresource,
     apiVersion: served.kind.apiVersion,
     schema: schemaOf(served),
+    ...versions(served),
     now,
     resetFields: resetFields(served, subresource),
     ...(appliedFields && { byApply: { fields: appliedFields, force: isForced(context) } }),
@@ -121,6 +132,7 @@ export function applied(
     apiVersion: served.kind.apiVersion,
     kind: served.kind.kind,
     schema: schemaOf(served),
+    ...versions(served),
     now,
     ...(served.rules.applyDefaults && { applyDefaults: (object: KubeObject) => served.rules.applyDefaults!(object) }),
     resetFields: resetFields(served, subresource),

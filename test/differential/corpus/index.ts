@@ -1,4 +1,5 @@
 /** The whole corpus, in the order in which it is asked. */
+import { autoscalerScenario } from './autoscalers.ts';
 import { customScenarios } from './custom.ts';
 import { mutationScenarios } from './mutations.ts';
 import type { Scenario, Step } from './scenario.ts';
@@ -27,7 +28,7 @@ function kept(scenario: Scenario): Scenario {
 const late = ({ name }: Scenario): number => (/servicecidrs/.test(name) ? 1 : 0);
 
 export function corpus(part?: 'kept'): Scenario[] {
-  const all = [...specialScenarios(), ...customScenarios(), ...verbScenarios(), ...mutationScenarios()].toSorted(
+  const all = [...specialScenarios(), ...customScenarios(), autoscalerScenario(), ...verbScenarios(), ...mutationScenarios()].toSorted(
     (a, b) => late(a) - late(b),
   );
   return part === 'kept' ? all.map(kept) : all;

@@ -10,6 +10,8 @@ type Converted = KubeObject[] | Promise<KubeObject[]>;
 export interface Converter {
   toServed(objects: readonly KubeObject[]): Converted;
   toStorage(objects: readonly KubeObject[]): Converted;
+  /** One object each, at once. Set where strategy and validation look at the stored version, as the served one does not have all of it in fields. */
+  ruled?: { toServed(object: KubeObject): KubeObject; toStorage(object: KubeObject): KubeObject };
 }
 
 /** A cached object that was made from another one: another version, or another revision in its metadata. */

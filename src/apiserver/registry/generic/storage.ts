@@ -5,8 +5,9 @@
  * Order of an update: the caller's change → mutating admission → resourceVersion → hooks → strategy → validation → validating admission →
  * one transaction; all again when another writer was faster.
  */
-import type { ExpressionChecks } from '#api';
-import { schema } from '#api/facts';
+import type { ExpressionChecks, KindRules } from '#api';
+import { kindFact, schema } from '#api/facts';
+import { rulesFor } from '#api/rules';
 import type { Clock, Random } from '#machinery/clock';
 import { timestamp } from '#machinery/clock';
 import { equal } from '#machinery/meta';
@@ -76,6 +77,11 @@ export class GenericStorage implements ResourceStorage {
   readonly parts: StorageParts;
   readonly #converted: ConvertedObjects | undefined;
   readonly #stored: StoredObjects;
+  /** Strategy and validation see objects as these rules know them: as `#inside` makes them, and `#outside` back again. */
+  readonly #rules: KindRules;
+  readonly #ruled: Converter['ruled'];
+  /** The type that they see. */
+  readonly #type: string;
   readonly #hasStatus: boolean;
   readonly #countsGeneration: boolean | ((object: KubeObject, old: KubeObject) => boolean);
 
@@ -84,8 +90,12 @@ export class GenericStorage implements ResourceStorage {
     this.served = parts.served;
     this.#stored = new StoredObjects(parts);
     this.#converted = parts.converter && new ConvertedObjects(parts.converter);
-    const { fact, rules } = parts.served;
-    const fields = schema[fact.type]?.fields;
+    const { fact, storageKind } = parts.served;
+    this.#ruled = parts.converter?.ruled;
+    const rules = this.#ruled ? rulesFor(storageKind) : parts.served.rules;
+    this.#rules = rules;
+    this.#type = (this.#ruled && kindFact(storageKind.group, storageKind.version, storageKind.kind)?.type) ?? fact.type;
+    const fields = schema[this.#type]?.fields;
     this.#hasStatus = fact.subresources.some((subresource) => subresource.name === 'status');
     this.#countsGeneration = rules.generation ?? (fields ? 'spec' in fields && 'status' in fields : true);
   }
@@ -164,7 +174,7 @@ export class GenericStorage implements ResourceStorage {
 
   async #create(context: RequestContext, namespace: string, object: KubeObject, options: StorageOptions): Promise<KubeObject> {
     const { clock, random } = this.parts;
-    const { rules } = this.served;
+    const rules = this.#rules;
     const meta = (object.metadata ??= {});
     meta.creationTimestamp = timestamp(clock);
     meta.uid = random.uuid();
@@ -174,6 +184,7 @@ export class GenericStorage implements ResourceStorage {
     else if (generated) meta.name = `${meta.generateName!.slice(0, maxGeneratedName - generatedSuffix)}${random.suffix(generatedSuffix)}`;
     const beginning = this.parts.hooks()?.beginCreate?.(context, object);
     const finish = beginning && (await beginning);
+    object = this.#inside(object);
     return this.#settled(finish, async () => {
       const checking = this.#beforeCreate(context, namespace, object, options);
       if (checking) await checking;
@@ -205,7 +216,8 @@ export class GenericStorage implements ResourceStorage {
 
   /** Strategy, validation, validating admission; at once where nothing of it has to wait. */
   #beforeCreate(context: RequestContext, namespace: string, object: KubeObject, options: StorageOptions): Promise<void> | undefined {
-    const { rules, fact } = this.served;
+    const { fact } = this.served;
+    const rules = this.#rules;
     const meta = object.metadata!;
     matchNamespace(object, fact.namespaced ? namespace : '');
     delete meta.resourceVersion;
@@ -213,7 +225,7 @@ export class GenericStorage implements ResourceStorage {
     else delete meta.generation;
     if (!rules.prepareForCreate && this.#hasStatus) delete (object as { status?: unknown }).status;
     rules.prepareForCreate?.(object, this.#strategyContext(context));
-    if (this.#hasStatus && !this.served.conform) fillField(fact.type, object as Record<string, unknown>, 'status');
+    if (this.#hasStatus && !this.served.conform) fillField(this.#type, object as Record<string, unknown>, 'status');
     if (!rules.hasExpressions?.(object)) return this.#validateCreate(context, namespace, object, options);
     return loadExpressionChecks().then((expressions) => this.#validateCreate(context, namespace, object, options, expressions));
   }
@@ -225,7 +237,7 @@ export class GenericStorage implements ResourceStorage {
     options: StorageOptions,
     expressions?: ExpressionChecks,
   ): Promise<void> | undefined {
-    const { rules } = this.served;
+    const rules = this.#rules;
     const errors = [...(rules.checksMetadata === false ? [] : this.#metaErrors(object)), ...(rules.validate?.(object, expressions) ?? [])];
     if (errors.length > 0 || !rules.validateLater) return this.#checkCreate(context, namespace, object, options, errors);
     return rules.validateLater(object).then((later) => this.#checkCreate(context, namespace, object, options, later));
@@ -239,7 +251,8 @@ export class GenericStorage implements ResourceStorage {
     options: StorageOptions,
     errors: FieldError[],
   ): Promise<void> | undefined {
-    const { rules, storageKind: kind, fact } = this.served;
+    const { storageKind: kind, fact } = this.served;
+    const rules = this.#rules;
     const meta = object.metadata!;
     // What holds for every kind is looked at when the kind's own rules have found nothing; they looked at all but this rule for names.
     if (errors.length === 0)
@@ -253,12 +266,13 @@ export class GenericStorage implements ResourceStorage {
     if (!options.admit) return undefined;
     return this.parts
       .admission()
-      .validate(new WriteAttributes(this.served, 'CREATE', context, namespace, meta.name ?? '', object, undefined));
+      .validate(new WriteAttributes(this.served, 'CREATE', context, namespace, meta.name ?? '', this.#outside(object), undefined));
   }
 
   /** Metadata as the kind's own rules have it. */
   #metaErrors(object: KubeObject): FieldError[] {
-    const { rules, fact } = this.served;
+    const { fact } = this.served;
+    const rules = this.#rules;
     return validateObjectMeta(object.metadata, {
       namespaced: fact.namespaced,
       ...(rules.validateName && { nameErrors: rules.validateName }),
@@ -276,7 +290,8 @@ export class GenericStorage implements ResourceStorage {
     options: StorageOptions = {},
   ): Promise<{ object: KubeObject; created: boolean }> {
     const key = this.key(namespace, name);
-    const { rules, kind } = this.served;
+    const { kind } = this.served;
+    const rules = this.#rules;
     await this.cache.synced;
     let stored = await this.#stored.current(key, false);
     for (;;) {
@@ -330,45 +345,51 @@ export class GenericStorage implements ResourceStorage {
       (object.metadata ??= {}).resourceVersion = old.metadata?.resourceVersion ?? '';
       const beginning = this.parts.hooks()?.beginUpdate?.(context, object, old);
       const finish = beginning && (await beginning);
-      const result = await this.#settled(finish, () => this.#replace(context, key, object, old, stored!, subresource, options));
+      const result = await this.#settled(finish, () =>
+        this.#replace(context, key, this.#inside(object), old, stored!, subresource, options),
+      );
       if (result) return { object: result, created: false };
       stored = await this.#stored.current(key, true);
     }
   }
 
-  /** One try of an update; undefined when another writer was faster. */
+  /** One try of an update; undefined when another writer was faster. `object` is as the rules see it, `served` is the old one as it is served. */
   async #replace(
     context: RequestContext,
     key: string,
     object: KubeObject,
-    old: KubeObject,
+    served: KubeObject,
     stored: Stored,
     subresource: string,
     options: StorageOptions,
   ): Promise<KubeObject | undefined> {
+    const old = this.#ruled ? stored.object : served;
     const { namespace = '', name = '' } = old.metadata ?? {};
     if (!options.direct) {
-      const { rules } = this.served;
+      const rules = this.#rules;
       const expressions = !subresource && rules.hasExpressions?.(object, old) ? await loadExpressionChecks() : undefined;
       this.#beforeUpdate(context, object, old, subresource, expressions);
       if (!subresource && rules.validateLater) await this.#validateLater(object, old);
     }
     const same = changesNothing(object, old);
     const validating = options.admit
-      ? this.parts.admission().validate(new WriteAttributes(this.served, 'UPDATE', context, namespace, name, object, old, subresource))
+      ? this.parts
+          .admission()
+          .validate(new WriteAttributes(this.served, 'UPDATE', context, namespace, name, this.#outside(object), served, subresource))
       : undefined;
     if (validating) await validating;
     if (this.removedByUpdate(object, old)) {
-      if (context.dryRun) return object;
+      const last = this.#outside(object);
+      if (context.dryRun) return last;
       const revision = await this.#stored.remove(key, stored.revision);
       if (revision === undefined) return undefined;
-      await this.parts.hooks()?.afterDelete?.(context, object);
-      return object;
+      await this.parts.hooks()?.afterDelete?.(context, last);
+      return last;
     }
     if (same && !this.parts.store.stale?.(key)) {
-      if (!stored.cached) return old;
+      if (!stored.cached) return served;
       const newest = await this.#stored.current(key, true);
-      return newest?.revision === stored.revision ? old : undefined;
+      return newest?.revision === stored.revision ? served : undefined;
     }
     try {
       return await this.#write(context, key, object, stored.revision);
@@ -379,7 +400,7 @@ export class GenericStorage implements ResourceStorage {
   }
 
   async #validateLater(object: KubeObject, old: KubeObject): Promise<void> {
-    const errors = await this.served.rules.validateLater!(object, old);
+    const errors = await this.#rules.validateLater!(object, old);
     if (errors.length > 0) throw invalid(this.served.kind, object.metadata?.name ?? '', distinct(errors));
   }
 
@@ -390,7 +411,8 @@ export class GenericStorage implements ResourceStorage {
     subresource: string,
     expressions: ExpressionChecks | undefined,
   ): void {
-    const { rules, storageKind: kind, fact } = this.served;
+    const { storageKind: kind, fact } = this.served;
+    const rules = this.#rules;
     const meta = object.metadata!;
     const oldMeta = old.metadata ?? {};
     matchNamespace(object, fact.namespaced ? (oldMeta.namespace ?? '') : '');
@@ -464,7 +486,7 @@ export class GenericStorage implements ResourceStorage {
         await this.parts.admission().validate(attributes);
         admitted = true;
       }
-      const plan = this.planDeletion(old, options);
+      const plan = this.planDeletion(this.#ruled ? stored.object : old, options);
       if (plan.action === 'pending') return { object: old, removed: false };
       let revision = stored.revision;
       let last = old;
@@ -519,17 +541,29 @@ export class GenericStorage implements ResourceStorage {
     return (await this.parts.converter.toServed([stored.object]))[0]!;
   }
 
-  /** Puts the object where the key's revision still is `expected` (0: absent). The answer is the object as stored, in the served version. */
+  /** A served object as the rules see it. */
+  #inside(object: KubeObject): KubeObject {
+    return this.#ruled?.toStorage(object) ?? object;
+  }
+
+  /** The other way. */
+  #outside(object: KubeObject): KubeObject {
+    return this.#ruled?.toServed(object) ?? object;
+  }
+
+  /** Puts the object, as the rules see it, where the key's revision still is `expected` (0: absent). The answer is the object as stored, in the served version. */
   async #write(context: RequestContext, key: string, object: KubeObject, expected: number): Promise<KubeObject> {
-    const { converter } = this.parts;
+    const converter = this.#ruled ? undefined : this.parts.converter;
     const name = object.metadata?.name ?? '';
+    // As reading it back will have it: no request body was decoded in this version.
+    if (this.#ruled) this.#rules.applyDefaults?.(object);
     if (context.dryRun) {
       if (expected === 0 && (await this.#stored.current(key, true))) throw alreadyExists(this.resource, name);
-      return inWireOrder(object, expected === 0 ? undefined : String(expected));
+      return inWireOrder(this.#outside(object), expected === 0 ? undefined : String(expected));
     }
     const written = await this.#stored.put(key, converter ? (await converter.toStorage([object]))[0]! : object, expected);
     if (!written) throw expected === 0 ? alreadyExists(this.resource, name) : new RevisionChanged();
-    return converter ? inWireOrder(object, String(written.revision)) : written.object;
+    return this.parts.converter ? inWireOrder(this.#outside(object), String(written.revision)) : written.object;
   }
 
   // ---- small things ----
