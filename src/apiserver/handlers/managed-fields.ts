@@ -14,9 +14,15 @@ const schemaOf = (served: ServedResource): TypeSchema => served.typeSchema ?? fa
 
 /** Of a built-in kind whose versions differ: a manager's fields are those of the version it wrote in. */
 function versions(served: ServedResource): { versions?: Versions } {
-  const of = versionsOf(served);
-  return of ? { versions: (object, apiVersion) => seenAs(of(object as KubeObject, apiVersion)) } : {};
+  let known = otherVersions.get(served);
+  if (!known) {
+    const of = versionsOf(served);
+    known = of ? { versions: (object, apiVersion) => seenAs(of(object as KubeObject, apiVersion)) } : {};
+    otherVersions.set(served, known);
+  }
+  return known;
 }
+const otherVersions = new WeakMap<ServedResource, { versions?: Versions }>();
 const seenAs = (found: { object: KubeObject; type: string } | undefined): ReturnType<Versions> =>
   found && { object: found.object, schema: factTypeSchema(found.type) };
 
