@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request as plainRequest } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { request as secureRequest } from 'node:https';
 import type { RequestOptions } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { systemClock, virtualClock } from '#machinery/clock';
 import { Disposables } from '#machinery/lifecycle';
@@ -314,6 +316,15 @@ test('health, version and metrics are told over HTTP/1, on the port of gRPC and 
       assert.deepEqual(await get('/health', here), [503, '{"health":"false","reason":"ALARM NOSPACE"}\n']);
       assert.deepEqual(await get('/health?exclude=NOSPACE', here), [200, '{"health":"true","reason":""}']);
       assert.deepEqual(await get('/readyz', { socketPath }), [200, 'ok\n']);
+      // Over HTTP/2, as who may choose chooses.
+      const session = connectHttp2(endpoints[0]!, { ...(secure && { ca: ca.certificate }) });
+      held.add(() => session.destroy());
+      const asked = session.request({ ':path': '/readyz?exclude=data_corruption&verbose' });
+      const status = new Promise((resolve) => asked.on('response', (headers) => resolve(headers[':status'])));
+      assert.deepEqual(
+        [await textOf(asked), await status],
+        ['[+]serializable_read ok\n[+]linearizable_read ok\n[+]non_learner ok\nok\n', 200],
+      );
       // Who begins like HTTP/2 and goes on otherwise.
       const slow = connect(server.port, '127.0.0.1');
       held.add(() => slow.destroy());

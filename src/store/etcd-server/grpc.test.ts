@@ -4,6 +4,7 @@ import { connect } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 import type { Socket } from 'node:net';
+import type { Stream } from '#machinery/http2';
 import { test } from 'node:test';
 import { systemClock } from '#machinery/clock';
 import { grpcServer } from './grpc.ts';
@@ -45,7 +46,7 @@ const services = new Map<string, Service>([
   ],
 ]);
 
-const other = (socket: Socket): void => void socket.destroy();
+const other = { connection: (socket: Socket): void => void socket.destroy(), request: async (stream: Stream) => stream.reset() };
 
 test('many calls at once over small windows: every answer is whole', async () => {
   const server = await grpcServer({ clock: systemClock, address: '127.0.0.1:0', tls: 'insecure', other, services, maxMessage: 10_000_000 });

@@ -69,8 +69,12 @@ export interface GrpcServerOptions extends ListenTarget {
   /** Bytes of one message. */
   maxMessage: number;
   clock: Clock;
-  /** Is given who speaks something else than HTTP/2, on a socket of which nothing has been read. */
-  other(socket: Socket): void;
+  /** For what is no call of gRPC's. */
+  other: {
+    /** Who speaks something else than HTTP/2; nothing has been read of it. */
+    connection(socket: Socket): void;
+    request(stream: Stream): Promise<void>;
+  };
 }
 
 export interface GrpcServer {
@@ -93,6 +97,7 @@ export async function grpcServer({ address, tls, services, maxMessage, clock, ot
       streamWindow,
       maxHeaderBytes: 64 * 1024,
       onRequest(stream) {
+        if (!String(stream.head.headers['content-type'] ?? '').startsWith('application/grpc')) return other.request(stream);
         const service = services.get(stream.head.path);
         const call = new Call(stream, maxMessage, service);
         if (!service) call.fail({ code: grpcCode.unimplemented, details: `unknown method ${stream.head.path}` });
@@ -105,7 +110,7 @@ export async function grpcServer({ address, tls, services, maxMessage, clock, ot
   };
   const { port, close } = await listen({ address, tls }, ['h2', 'http/1.1'], (socket) => {
     if ((socket as TLSSocket).alpnProtocol === 'h2') accept(socket);
-    else whenKnown(socket, clock, (http2) => (http2 ? accept : other)(socket));
+    else whenKnown(socket, clock, (http2) => (http2 ? accept(socket) : other.connection(socket)));
   });
   // Watches would keep a graceful end waiting for ever: who watches comes back to another server.
   return { port, close };

@@ -1,6 +1,7 @@
-/** What etcd answers over HTTP/1, on the same port as gRPC or one of its own. upstream: etcd server/etcdserver/api/etcdhttp. */
+/** What etcd answers beside gRPC, on the same port or one of its own. upstream: etcd server/etcdserver/api/etcdhttp. */
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Stream } from '#machinery/http2';
 import type { AlarmType } from './alarms.ts';
 import { etcdVersion } from './maintenance.ts';
 import { metricsText } from './metrics.ts';
@@ -8,14 +9,15 @@ import type { Facade } from './server.ts';
 
 interface Answer {
   code: number;
-  type: string;
+  headers: Record<string, string>;
   text: string;
 }
 
 /** Milliseconds. */
 const patience = 60_000;
 const plain = 'text/plain; charset=utf-8';
-const notFound: Answer = { code: 404, type: plain, text: '404 page not found\n' };
+const plainly = (code: number, text: string): Answer => ({ code, headers: { 'content-type': plain }, text });
+const notFound = plainly(404, '404 page not found\n');
 
 /** A check answers what is wrong, if anything is. */
 type Check = (facade: Facade) => Promise<string | undefined> | string | undefined;
@@ -54,8 +56,8 @@ async function probe(facade: Facade, name: string, only: string | undefined, que
     wrong ||= problem !== undefined;
     text += problem === undefined ? `[+]${check} ok\n` : `[-]${check} failed: ${problem}\n`;
   }
-  if (wrong) return { code: 503, type: plain, text: `${text}${[name, only].filter(Boolean).join('/')} check failed\n` };
-  return { code: 200, type: plain, text: `${query.has('verbose') ? text : ''}ok\n` };
+  if (wrong) return plainly(503, `${text}${[name, only].filter(Boolean).join('/')} check failed\n`);
+  return plainly(200, `${query.has('verbose') ? text : ''}ok\n`);
 }
 
 async function health(facade: Facade, query: URLSearchParams): Promise<Answer> {
@@ -63,10 +65,10 @@ async function health(facade: Facade, query: URLSearchParams): Promise<Answer> {
   const alarms = facade.alarms.list().filter((type) => !excluded.includes(type));
   const problem = alarms.length > 0 ? `ALARM ${alarms[0]}` : (await read(facade)) && 'RANGE ERROR';
   const text = JSON.stringify({ health: String(problem === undefined), reason: problem ?? '' });
-  return problem === undefined ? { code: 200, type: plain, text } : { code: 503, type: plain, text: `${text}\n` };
+  return problem === undefined ? plainly(200, text) : plainly(503, `${text}\n`);
 }
 
-async function answer(facade: Facade, { pathname, searchParams }: URL, clients: boolean): Promise<Answer> {
+async function answerTo(facade: Facade, { pathname, searchParams }: URL, clients: boolean): Promise<Answer> {
   const { etcdserver, storage } = etcdVersion;
   const [, name = '', only, ...more] = pathname.split('/');
   if ((name === 'livez' || name === 'readyz') && more.length === 0) return probe(facade, name, only, searchParams);
@@ -74,31 +76,46 @@ async function answer(facade: Facade, { pathname, searchParams }: URL, clients: 
     case '/health':
       return health(facade, searchParams);
     case '/metrics':
-      return { code: 200, type: 'text/plain; version=0.0.4; charset=utf-8', text: await metricsText(facade) };
+      return { code: 200, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, text: await metricsText(facade) };
     case '/version':
       if (!clients) return notFound;
-      return { code: 200, type: 'application/json', text: JSON.stringify({ etcdserver, etcdcluster: storage, storage }) };
+      return {
+        code: 200,
+        headers: { 'content-type': 'application/json' },
+        text: JSON.stringify({ etcdserver, etcdcluster: storage, storage }),
+      };
     default:
       return notFound;
   }
 }
 
-/** Not listening yet. `clients`: it is asked by clients, else by who looks after the server. */
+/** What a request is answered. `clients`: it comes from clients, else from who looks after the server. */
+async function answer(facade: Facade, method: string, path: string, clients: boolean): Promise<Answer> {
+  if (method !== 'GET') return { code: 405, headers: { allow: 'GET', 'content-type': plain }, text: 'Method Not Allowed\n' };
+  if (!URL.canParse(path, 'http://etcd')) return notFound;
+  try {
+    return await answerTo(facade, new URL(path, 'http://etcd'), clients);
+  } catch (error) {
+    return plainly(500, `${(error as Error).message}\n`);
+  }
+}
+
+/** HTTP/1. Not listening yet. */
 export function httpServer(facade: Facade, clients: boolean): Server {
-  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const send = ({ code, type, text }: Answer, headers: Record<string, string> = {}): void =>
-      void response.writeHead(code, { ...headers, 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) }).end(text);
-    if (request.method !== 'GET' && request.method !== 'HEAD')
-      return send({ code: 405, type: plain, text: 'Method Not Allowed\n' }, { Allow: 'GET' });
-    if (!URL.canParse(request.url ?? '', 'http://etcd')) return send(notFound);
-    try {
-      send(await answer(facade, new URL(request.url ?? '', 'http://etcd'), clients));
-    } catch (error) {
-      send({ code: 500, type: plain, text: `${(error as Error).message}\n` });
-    }
+  const serve = async ({ method = '', url = '' }: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { code, headers, text } = await answer(facade, method, url, clients);
+    response.writeHead(code, { ...headers, 'content-length': Buffer.byteLength(text) }).end(text);
   };
   const server = createServer((request, response) => void serve(request, response));
   // Who sends nothing for a while is let go.
   server.timeout = patience;
   return server;
+}
+
+/** HTTP/2: a client's request that is no call of gRPC's. */
+export async function answerStream(facade: Facade, stream: Stream): Promise<void> {
+  const { code, headers, text } = await answer(facade, stream.head.method, stream.head.path, true);
+  const bytes = Buffer.from(text);
+  stream.respond(code, headers, false, bytes.length);
+  stream.end(bytes);
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '#machinery/clock';
+import type { Stream } from '#machinery/http2';
 import { Disposables } from '#machinery/lifecycle';
 import type { Store } from '../contract.ts';
 import { codec, services } from '../etcd/protocol.ts';
@@ -11,7 +12,7 @@ import type { Alarms } from './alarms.ts';
 import { encodeAnswer } from './encoding.ts';
 import type { Answer } from './encoding.ts';
 import { grpcServer } from './grpc.ts';
-import { httpServer } from './http.ts';
+import { answerStream, httpServer } from './http.ts';
 import type { Failure, GrpcServer, Service, StreamCall } from './grpc.ts';
 import { keyValueMethods } from './kv.ts';
 import { leaseMethods, serveKeepAlive } from './lease.ts';
@@ -125,7 +126,10 @@ export async function etcdServer({
     }
   // As etcd: the request's own limit is looked at when it has come in, with etcd's text.
   const http = httpServer(facade, true);
-  const other = (socket: Socket): void => void http.emit('connection', socket);
+  const other = {
+    connection: (socket: Socket): void => void http.emit('connection', socket),
+    request: (stream: Stream) => answerStream(facade, stream),
+  };
   const server: GrpcServer = await grpcServer({ clock, address, tls, services: paths, maxMessage: maxRequestBytes + 512 * 1024, other });
   const held = new Disposables();
   held.add(() => server.close());
