@@ -205,7 +205,7 @@ export const explained: Explanation[] = [
   {
     request: 'random apiservices*',
     path: 'body.details.causes.*.message',
-    upstream: /\\"conditions\\":/,
+    upstream: /\\"conditions\\":|\\"kind\\":\\"APIService\\"/,
     coxswain: /\\"conditions\\":|\\"kind\\":\\"APIService\\"/,
     why: 'The same, of the object that is quoted.',
   },
