@@ -325,6 +325,12 @@ test('health, version and metrics are told over HTTP/1, on the port of gRPC and 
         [await textOf(asked), await status],
         ['[+]serializable_read ok\n[+]linearizable_read ok\n[+]non_learner ok\nok\n', 200],
       );
+      for (const method of ['HEAD', 'POST']) {
+        const refused = session.request({ ':method': method, ':path': '/health' }, { endStream: method === 'HEAD' });
+        if (method === 'POST') refused.end(Buffer.alloc(300_000));
+        const code = new Promise((resolve) => refused.on('response', (headers) => resolve(headers[':status'])));
+        assert.deepEqual([await textOf(refused), await code], [method === 'HEAD' ? '' : 'Method Not Allowed\n', 405]);
+      }
       // Who begins like HTTP/2 and goes on otherwise.
       const slow = connect(server.port, '127.0.0.1');
       held.add(() => slow.destroy());

@@ -114,8 +114,14 @@ export function httpServer(facade: Facade, clients: boolean): Server {
 
 /** HTTP/2: a client's request that is no call of gRPC's. */
 export async function answerStream(facade: Facade, stream: Stream): Promise<void> {
-  const { code, headers, text } = await answer(facade, stream.head.method, stream.head.path, true);
+  const { method, path } = stream.head;
+  // A body is nothing to us, but who sends one hears nothing before its end.
+  await new Promise<void>((resolve) => {
+    stream.onClose = () => resolve();
+    stream.receive({ data: ({ length }) => stream.consumed(length), end: resolve });
+  });
+  const { code, headers, text } = await answer(facade, method, path, true);
   const bytes = Buffer.from(text);
-  stream.respond(code, headers, false, bytes.length);
+  stream.respond(code, headers, method === 'HEAD', bytes.length);
   stream.end(bytes);
 }
