@@ -50,3 +50,25 @@ test('metadata alone comes back from protobuf as it went', () => {
     assert.deepEqual(decodeProtobuf(encodeProtobuf(list)), list);
   }
 });
+
+test('whole numbers beyond what a double holds stay what Go can read, and keep their sign; raw JSON keeps its digits', () => {
+  const pod = (tolerationSeconds: number | bigint) => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    spec: { tolerations: [{ key: 'x', tolerationSeconds }] },
+  });
+  type Pods = ReturnType<typeof pod>;
+  for (const [given, kept] of [
+    [2n ** 63n - 1n, '9223372036854775000'],
+    [2 ** 63, '9223372036854775000'],
+    [-(2n ** 63n), '-9223372036854775000'],
+    [2n ** 53n + 1n, '9007199254740992'],
+    [-1, '-1'],
+  ] as const) {
+    const back = decodeProtobuf(encodeProtobuf(pod(given))) as Pods;
+    assert.equal(JSON.stringify(back.spec.tolerations[0]!.tolerationSeconds), kept);
+    assert.deepEqual(decodeProtobuf(encodeProtobuf(back)), back);
+  }
+  const revision = { apiVersion: 'apps/v1', kind: 'ControllerRevision', revision: 1, data: { at: 2n ** 63n - 1n, list: [2n ** 53n + 1n] } };
+  assert.deepEqual((decodeProtobuf(encodeProtobuf(revision)) as typeof revision).data, revision.data);
+});

@@ -37,11 +37,8 @@ const scalars: Record<string, ValueCodec> = {
   },
   int64: {
     wireType: wireTypes.varint,
-    write: (writer, value) => void writer.int(typeof value === 'bigint' ? value : Number(value)),
-    read(reader) {
-      const value = reader.int();
-      return typeof value === 'bigint' ? nearestNumber(value) : value;
-    },
+    write: (writer, value) => void writer.int(nearestNumber(value as number | bigint)),
+    read: (reader) => nearestNumber(reader.exactInt()),
     isZero: (value) => value === 0,
   },
   double: {

@@ -36,4 +36,4 @@ export function exactInteger(value: bigint): number | bigint {
 const bound = 2 ** 63 - 1024;
 
 /** The nearest number that is an int64 too. */
-export const nearestNumber = (value: bigint): number => Math.max(-bound, Math.min(Number(value), bound));
+export const nearestNumber = (value: number | bigint): number => Math.max(-bound, Math.min(Number(value), bound));
