@@ -34,7 +34,7 @@ export const annotation = {
 const present = <T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
 
-// ---- forms, fields in the order in which they are written ----
+// ---- forms ----
 
 const reference = struct<{ kind: string; name: string; apiVersion: string }>({ kind: text, name: text, apiVersion: text });
 const selector = struct<{
@@ -42,54 +42,29 @@ const selector = struct<{
   matchExpressions: { key: string; operator: string; values: string[] | undefined }[] | undefined;
 }>({ matchLabels: textMap, matchExpressions: list(struct({ key: text, operator: text, values: list(text) })) });
 
+/** What a metric and its status have in common. */
+const ofObject = { target: reference, metricName: text, selector: optional(selector), averageValue: optional(quantity) };
+const ofPods = { metricName: text, selector: optional(selector) };
+const ofExternal = { metricName: text, metricSelector: optional(selector) };
+
 const resourceSource = { name: text, targetAverageUtilization: optional(int32), targetAverageValue: optional(quantity) };
 const metricForm = struct({
   type: text,
-  object: optional(
-    struct({
-      target: reference,
-      metricName: text,
-      targetValue: quantity,
-      selector: optional(selector),
-      averageValue: optional(quantity),
-    }),
-  ),
-  pods: optional(struct({ metricName: text, targetAverageValue: quantity, selector: optional(selector) })),
+  object: optional(struct({ ...ofObject, targetValue: quantity })),
+  pods: optional(struct({ ...ofPods, targetAverageValue: quantity })),
   resource: optional(struct(resourceSource)),
   containerResource: optional(struct({ ...resourceSource, container: text })),
-  external: optional(
-    struct({
-      metricName: text,
-      metricSelector: optional(selector),
-      targetValue: optional(quantity),
-      targetAverageValue: optional(quantity),
-    }),
-  ),
+  external: optional(struct({ ...ofExternal, targetValue: optional(quantity), targetAverageValue: optional(quantity) })),
 });
 
 const resourceStatus = { name: text, currentAverageUtilization: optional(int32), currentAverageValue: quantity };
 const metricStatusForm = struct({
   type: text,
-  object: optional(
-    struct({
-      target: reference,
-      metricName: text,
-      currentValue: quantity,
-      selector: optional(selector),
-      averageValue: optional(quantity),
-    }),
-  ),
-  pods: optional(struct({ metricName: text, currentAverageValue: quantity, selector: optional(selector) })),
+  object: optional(struct({ ...ofObject, currentValue: quantity })),
+  pods: optional(struct({ ...ofPods, currentAverageValue: quantity })),
   resource: optional(struct(resourceStatus)),
   containerResource: optional(struct({ ...resourceStatus, container: text })),
-  external: optional(
-    struct({
-      metricName: text,
-      metricSelector: optional(selector),
-      currentValue: quantity,
-      currentAverageValue: optional(quantity),
-    }),
-  ),
+  external: optional(struct({ ...ofExternal, currentValue: quantity, currentAverageValue: optional(quantity) })),
 });
 
 const conditionForm = struct({ type: text, status: text, lastTransitionTime: time, reason: text, message: text });

@@ -7,7 +7,7 @@ import { kindFact } from '#api/facts';
 import { jsonSyntaxError } from '#machinery/codec';
 import type { KubeObject } from '#machinery/meta';
 import { badRequest } from '#machinery/status';
-import { parseJson as exactJson } from '#machinery/json';
+import { parseJson } from '#machinery/json';
 import type { ServedResource } from '../contract.ts';
 import type { RequestContext } from '../registry/contract.ts';
 import { StructureError, conform } from '../registry/structure.ts';
@@ -199,14 +199,14 @@ function summary(bytes: Uint8Array | undefined): string {
 }
 
 /** JSON with the duplicates that parsing hides. */
-export function parseJson(bytes: Uint8Array, strict: boolean): Decoded {
+export function parseJsonBody(bytes: Uint8Array, strict: boolean): Decoded {
   const text = (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).toString('utf8');
   if (text === '') return { value: undefined, issues: [] };
   const deep = tooDeep(bytes);
   if (deep) throw new SyntaxProblem(`invalid character '${deep}' exceeded max depth`);
   let value: unknown;
   try {
-    value = exactJson(text);
+    value = parseJson(text);
   } catch (error) {
     throw new SyntaxProblem(jsonSyntaxError(text) ?? (error as Error).message);
   }

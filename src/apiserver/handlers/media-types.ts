@@ -3,7 +3,7 @@ import type { Tags } from 'yaml';
 import { decodeProtobuf } from '#machinery/codec';
 import { exactInteger, hasLongNumber } from '#machinery/json';
 import { badRequest, unsupportedMediaType } from '#machinery/status';
-import { SyntaxProblem, notYaml, parseJson } from './decode.ts';
+import { SyntaxProblem, notYaml, parseJsonBody } from './decode.ts';
 import type { Decoded } from './decode.ts';
 import { tooDeep } from './nesting.ts';
 
@@ -58,7 +58,7 @@ const notConverted = (complaint: string): SyntaxProblem => new SyntaxProblem(`${
 function asJson(bytes: Uint8Array): Decoded | undefined {
   if (bytes[0] !== 0x7b) return undefined;
   try {
-    const decoded = parseJson(bytes, true);
+    const decoded = parseJsonBody(bytes, true);
     return decoded.issues.length === 0 ? decoded : undefined;
   } catch {
     return undefined;
@@ -80,7 +80,7 @@ function parseProtobuf(bytes: Uint8Array): Decoded {
 }
 
 const formats: Record<string, InputFormat> = {
-  'application/json': { parse: parseJson },
+  'application/json': { parse: parseJsonBody },
   'application/yaml': { parse: parseYaml },
   'application/x-yaml': { parse: parseYaml },
   [protobufType]: { parse: parseProtobuf },

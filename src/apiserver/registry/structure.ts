@@ -72,16 +72,12 @@ function strictPath(place: Place | undefined, field: string): string {
   return text;
 }
 
-export const jsonType = (value: unknown): string =>
-  Array.isArray(value)
-    ? 'array'
-    : typeof value === 'boolean'
-      ? 'bool'
-      : value === null
-        ? 'null'
-        : typeof value === 'bigint'
-          ? 'number'
-          : typeof value;
+export function jsonType(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  if (value === null) return 'null';
+  const type = typeof value;
+  return type === 'boolean' ? 'bool' : type === 'bigint' ? 'number' : type;
+}
 
 function mismatch(value: unknown, place: Place, goType: string, shown = jsonType(value), kind: GoKind = goKind(goType)): StructureError {
   let owner: Place | undefined = place;
@@ -102,8 +98,7 @@ const integer =
   (type: 'int32' | 'int64'): Reader =>
   (found, at) => {
     const value = typeof found === 'bigint' && type === 'int64' ? nearestNumber(found) : found;
-    if (typeof value === 'bigint') throw mismatch(value, at, type, `number ${value}`);
-    if (typeof value !== 'number') throw mismatch(value, at, type);
+    if (typeof value !== 'number' && typeof value !== 'bigint') throw mismatch(value, at, type);
     if (!Number.isInteger(value) || value < ranges[type][0] || value > ranges[type][1]) throw mismatch(value, at, type, `number ${value}`);
     return value;
   };

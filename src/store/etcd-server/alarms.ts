@@ -3,8 +3,9 @@
  * upstream: etcd server/etcdserver/api/v3alarm, apply/apply.go (applierV3Capped). Ours end with the process; the next put raises it anew.
  */
 import { StoreError } from '../contract.ts';
-import type { Store, TxnRequest } from '../contract.ts';
+import type { TxnRequest } from '../contract.ts';
 import { noSpace } from '../mvcc/errors.ts';
+import { sharedBy } from './shared.ts';
 
 /** As etcd's API names them. 'NONE' stands for all of them, or for none. */
 export type AlarmType = 'NONE' | 'NOSPACE' | 'CORRUPT';
@@ -39,14 +40,7 @@ export class Alarms {
   }
 }
 
-const known = new WeakMap<Store, Alarms>();
-
-/** All servers in front of a store show the same. */
-export function alarmsOf(store: Store): Alarms {
-  const found = known.get(store) ?? new Alarms();
-  known.set(store, found);
-  return found;
-}
+export const alarmsOf = sharedBy(() => new Alarms());
 
 /** Nested transactions included. */
 export const hasPuts = ({ success, failure }: TxnRequest): boolean =>

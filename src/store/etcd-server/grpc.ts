@@ -10,7 +10,7 @@ import { Connection, headBlock, trailersBlock } from '#machinery/http2';
 import type { BodySink, Stream } from '#machinery/http2';
 import { grpcCode } from '../etcd/failures.ts';
 import { listen, whenKnown } from './listen.ts';
-import type { ListenTarget } from './listen.ts';
+import type { Listening, ListenTarget } from './listen.ts';
 
 /** How a call ended that did not succeed. */
 export interface Failure {
@@ -77,18 +77,12 @@ export interface GrpcServerOptions extends ListenTarget {
   };
 }
 
-export interface GrpcServer {
-  /** 0 for unix sockets. */
-  port: number;
-  /** Ends all calls. */
-  close(): Promise<void>;
-}
-
 /** Calls at once on a connection: etcd sets no limit, and an API server has a watch a resource on one. */
 const maxCalls = 10_000;
 const streamWindow = 16 * 1024 * 1024;
 
-export async function grpcServer({ address, tls, services, maxMessage, clock, other }: GrpcServerOptions): Promise<GrpcServer> {
+/** Answers when it listens. `close` ends all calls. */
+export function grpcServer({ address, tls, services, maxMessage, clock, other }: GrpcServerOptions): Promise<Listening> {
   const accept = (socket: Socket): void => {
     socket.setNoDelay(true);
     void new Connection(socket, {
@@ -97,7 +91,7 @@ export async function grpcServer({ address, tls, services, maxMessage, clock, ot
       streamWindow,
       maxHeaderBytes: 64 * 1024,
       onRequest(stream) {
-        if (!String(stream.head.headers['content-type'] ?? '').startsWith('application/grpc')) return other.request(stream);
+        if (!stream.head.headers['content-type']?.startsWith('application/grpc')) return other.request(stream);
         const service = services.get(stream.head.path);
         const call = new Call(stream, maxMessage, service);
         if (!service) call.fail({ code: grpcCode.unimplemented, details: `unknown method ${stream.head.path}` });
@@ -108,12 +102,11 @@ export async function grpcServer({ address, tls, services, maxMessage, clock, ot
       sharedHeads: true,
     });
   };
-  const { port, close } = await listen({ address, tls }, ['h2', 'http/1.1'], (socket) => {
+  // Its end breaks watches: they would keep a graceful one waiting for ever, and who watches comes back to another server.
+  return listen({ address, tls }, ['h2', 'http/1.1'], (socket) => {
     if ((socket as TLSSocket).alpnProtocol === 'h2') accept(socket);
     else whenKnown(socket, clock, (http2) => (http2 ? accept(socket) : other.connection(socket)));
   });
-  // Watches would keep a graceful end waiting for ever: who watches comes back to another server.
-  return { port, close };
 }
 
 /** As etcd answers: without a date. */

@@ -1,9 +1,9 @@
 /** What monitoring of etcd looks at, under etcd's names, in Prometheus' text format. upstream: etcd server/{etcdserver,storage}/metrics.go. */
 import { processMetrics } from '#machinery/metrics';
-import type { Store } from '../contract.ts';
 import { grpcCode } from '../etcd/failures.ts';
 import { etcdVersion, spaceOf } from './maintenance.ts';
 import type { Facade } from './server.ts';
+import { sharedBy } from './shared.ts';
 
 /** gRPC's outcomes as Go writes them. */
 const outcomes = new Map<number, string>([
@@ -46,14 +46,7 @@ export class CallMetrics {
   }
 }
 
-const known = new WeakMap<Store, CallMetrics>();
-
-/** All servers in front of a store count together. */
-export function callsOf(store: Store): CallMetrics {
-  const found = known.get(store) ?? new CallMetrics();
-  known.set(store, found);
-  return found;
-}
+export const callsOf = sharedBy(() => new CallMetrics());
 
 export async function metricsText(facade: Facade): Promise<string> {
   const { store, memberId, startedAt, calls } = facade;

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '#machinery/clock';
 import type { Stream } from '#machinery/http2';
-import { Disposables } from '#machinery/lifecycle';
+import { Disposables, running } from '#machinery/lifecycle';
 import type { Store } from '../contract.ts';
 import { codec, services } from '../etcd/protocol.ts';
 import type { Method, Wire } from '../etcd/protocol.ts';
@@ -13,7 +13,7 @@ import { encodeAnswer } from './encoding.ts';
 import type { Answer } from './encoding.ts';
 import { grpcServer } from './grpc.ts';
 import { answerStream, httpServer } from './http.ts';
-import type { Failure, GrpcServer, Service, StreamCall } from './grpc.ts';
+import type { Failure, Service, StreamCall } from './grpc.ts';
 import { keyValueMethods } from './kv.ts';
 import { leaseMethods, serveKeepAlive } from './lease.ts';
 import { listen } from './listen.ts';
@@ -95,9 +95,9 @@ export async function etcdServer({
   };
   const paths = new Map<string, Service>();
   for (const [service, methods] of Object.entries(services))
-    for (const [name, method] of Object.entries(methods)) {
-      const handler = unary[service]?.[name];
-      const stream = streams[name];
+    for (const [call, method] of Object.entries(methods)) {
+      const handler = unary[service]?.[call];
+      const stream = streams[call];
       const calls = facade.calls.of(method.path, stream !== undefined);
       if (handler)
         paths.set(method.path, {
@@ -118,19 +118,19 @@ export async function etcdServer({
         });
       else if (stream)
         paths.set(method.path, {
-          serve(call) {
+          serve(open) {
             calls.started++;
-            stream(facade, messagesOf(method, call));
+            stream(facade, messagesOf(method, open));
           },
         });
     }
-  // As etcd: the request's own limit is looked at when it has come in, with etcd's text.
   const http = httpServer(facade, true);
   const other = {
     connection: (socket: Socket): void => void http.emit('connection', socket),
     request: (stream: Stream) => answerStream(facade, stream),
   };
-  const server: GrpcServer = await grpcServer({ clock, address, tls, services: paths, maxMessage: maxRequestBytes + 512 * 1024, other });
+  // As etcd: the request's own limit is looked at when it has come in, with etcd's text.
+  const server = await grpcServer({ clock, address, tls, services: paths, maxMessage: maxRequestBytes + 512 * 1024, other });
   const held = new Disposables();
   held.add(() => server.close());
   try {
@@ -143,8 +143,7 @@ export async function etcdServer({
     await held.dispose();
     throw error;
   }
-  let closing: Promise<void> | undefined;
-  const close = (): Promise<void> => (closing ??= held.dispose());
+  const { stop: close } = running(() => held.dispose());
   return { port: server.port, close, [Symbol.asyncDispose]: close };
 }
 

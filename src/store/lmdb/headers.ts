@@ -49,11 +49,12 @@ export class Headers {
       eachHeader(this.#entry, size, (slot, from, to) => {
         const there = !isGone(gone, slot);
         const record = this.#header(key + slot, from, to, there);
-        written += bytesOf(record);
+        const bytes = bytesOf(record);
+        written += bytes;
         if (!there) return;
         records.push(record);
         count++;
-        live += bytesOf(record);
+        live += bytes;
       });
       packs.set(key, { gone, count, live, written });
     });

@@ -157,10 +157,10 @@ function cleared(key: number, gone: Uint8Array, headers: Buffer, values: Uint8Ar
 
 /** What is known of a pack: which records are gone, how many are not, the bytes that those take, and the bytes of all. */
 export interface Known {
-  readonly gone: Uint8Array | undefined;
-  readonly count: number;
-  readonly live: number;
-  readonly written: number;
+  gone: Uint8Array | undefined;
+  count: number;
+  live: number;
+  written: number;
 }
 
 /** What becomes of a pack when records are removed. */
@@ -176,7 +176,7 @@ export interface Shrunk {
 export class Packs {
   /** The least sequence in a pack. */
   readonly first: number;
-  readonly #known = new Map<number, Known>();
+  readonly #known = new Map<number, Readonly<Known>>();
 
   constructor(first: number) {
     this.first = first;
@@ -207,7 +207,7 @@ export class Packs {
     end();
   }
 
-  get(key: number): Known | undefined {
+  get(key: number): Readonly<Known> | undefined {
     return this.#known.get(key);
   }
 }
@@ -215,7 +215,7 @@ export class Packs {
 /** Removes records from packs, all at once in the end: until `set`, what is known of these is what it was. */
 export class Shrinking {
   readonly #packs: Packs;
-  readonly #shrunk = new Map<number, { gone: Uint8Array; count: number; live: number; written: number } | undefined>();
+  readonly #shrunk = new Map<number, (Known & { gone: Uint8Array }) | undefined>();
 
   constructor(packs: Packs) {
     this.#packs = packs;
