@@ -239,7 +239,7 @@ test('a snapshot is one revision, taken while writes go on; restored, it forces 
 
 test('a snapshot file is one revision of a store in use, and damage of it is found', async () => {
   using at = directory();
-  const [path, file, restored] = ['store', 'file', 'restored'].map((name) => join(at.path, name)) as [string, string, string];
+  const [path, file, restored] = ['a.store', 'a.file', 'a.restored.store'].map((name) => join(at.path, name)) as [string, string, string];
   const store = await lmdbStore({ path, clock: systemClock });
   for (let index = 0; index < 50; index++) await store.txn(put(`key-${index % 20}`, 'x'.repeat(index * 100)));
   const { revision, keys, checksum } = await saveSnapshot(path, file);

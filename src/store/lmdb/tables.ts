@@ -18,6 +18,8 @@ export interface Tables {
 export function openTables(path: string, readOnly = false): Tables {
   const root = open<Buffer, string>({
     path,
+    // Else a path with a dot in its last part would be a file's.
+    noSubdir: false,
     encoding: 'binary',
     maxDbs: 8,
     readOnly,
